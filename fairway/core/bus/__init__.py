@@ -1,0 +1,1 @@
+"""How messages travel: records, the contract of channel layers, and the layers."""

@@ -1,0 +1,263 @@
+"""Channel and Group: how code sends, from anywhere.
+
+Inside a consumer, operations are held until it ends (`buffering`); elsewhere they leave
+at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from fairway.core.bus import registry
+from fairway.core.bus.layer import (
+    ChannelLayer,
+    GroupAdd,
+    GroupDiscard,
+    GroupSend,
+    Operation,
+    Send,
+)
+from fairway.core.content import Content, encode_content
+from fairway.core.names import check_channel, check_group
+
+__all__ = ["Channel", "Group", "Outbox", "buffering", "set_after_commit"]
+
+T = TypeVar("T")
+AfterCommit = Callable[[Callable[[], Any]], Any]
+
+
+class Outbox:
+    """Operations of one consumer, in program order, until it ends."""
+
+    __slots__ = ("layer", "operations")
+
+    def __init__(self, layer: ChannelLayer) -> None:
+        self.layer = layer
+        self.operations: list[Operation] = []
+
+
+_outbox: ContextVar[Outbox | None] = ContextVar("fairway_outbox", default=None)
+_after_commit: AfterCommit = lambda call: call()  # noqa: E731
+
+
+def set_after_commit(after_commit: AfterCommit) -> None:
+    """Say how to call something after the current transaction; set by the consumer side."""
+    global _after_commit
+    _after_commit = after_commit
+
+
+@contextmanager
+def buffering(outbox: Outbox) -> Iterator[Outbox]:
+    """Hold operations of this context in `outbox`; the caller applies them."""
+    token = _outbox.set(outbox)
+    try:
+        yield outbox
+    finally:
+        _outbox.reset(token)
+
+
+class _Sender:
+    """What Channel and Group share: a layer, and when operations leave."""
+
+    __slots__ = ("_layer", "name")
+
+    def __init__(self, name: str, layer: ChannelLayer | None) -> None:
+        self.name = name
+        self._layer = layer
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.name))
+
+    @property
+    def layer(self) -> ChannelLayer:
+        """The channel layer behind it: the consumer's, else the default one."""
+        if self._layer is None:
+            outbox = _outbox.get()
+            self._layer = outbox.layer if outbox else registry.get_layer()
+        return self._layer
+
+    def _encode(self, content: Content) -> bytes:
+        return encode_content(content, self.layer.policy.max_content)
+
+    def _leave(
+        self, operation: Operation, *, immediately: bool, on_commit: bool
+    ) -> None:
+        if on_commit:
+            layer = self.layer
+            _after_commit(lambda: layer.send_many([operation]))
+            return
+        outbox = _outbox.get()
+        if immediately or outbox is None or outbox.layer is not self.layer:
+            self.layer.send_many([operation])
+        else:
+            outbox.operations.append(operation)
+
+
+class Channel(_Sender):
+    """A channel to send to.
+
+    Args:
+        name: see `fairway.core.names`.
+        layer: another layer than the default one.
+
+    Raises:
+        InvalidName: `name` is not a channel's name.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str, layer: ChannelLayer | None = None) -> None:
+        super().__init__(check_channel(name), layer)
+
+    def send(
+        self,
+        content: Content,
+        *,
+        immediately: bool = False,
+        on_commit: bool = False,
+        expiry: float | None = None,
+    ) -> None:
+        """Send content. Later changes of `content` do not show.
+
+        In a consumer it leaves when the consumer has ended without an exception.
+
+        Args:
+            immediately: leave now, whatever becomes of the consumer.
+            on_commit: leave after the current database transaction committed.
+            expiry: seconds until nobody wants it any more.
+
+        Raises:
+            TypeError: the content may not travel.
+            MessageTooLarge: the content is above `MAX_CONTENT`.
+            ChannelFull: it left now, and the channel is full.
+            LayerUnavailable: it left now, and the layer cannot be reached.
+        """
+        send = Send(self.name, self._encode(content), expiry)
+        self._leave(send, immediately=immediately, on_commit=on_commit)
+
+    async def asend(
+        self,
+        content: Content,
+        *,
+        immediately: bool = False,
+        on_commit: bool = False,
+        expiry: float | None = None,
+    ) -> None:
+        """`send` for async code; a send that leaves now does so in a thread."""
+        await _in_thread(
+            lambda: self.send(
+                content, immediately=immediately, on_commit=on_commit, expiry=expiry
+            )
+        )
+
+
+class Group(_Sender):
+    """A named set of channels; sending to it sends to every member.
+
+    Raises:
+        InvalidName: `name` is not a group's name.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str, layer: ChannelLayer | None = None) -> None:
+        super().__init__(check_group(name), layer)
+
+    def add(self, channel: Channel | str, *, immediately: bool = False) -> None:
+        """Make a channel a member, or renew its membership."""
+        operation = GroupAdd(self.name, check_channel(str(channel)))
+        self._leave(operation, immediately=immediately, on_commit=False)
+
+    def discard(self, channel: Channel | str, *, immediately: bool = False) -> None:
+        """End a channel's membership; silent when it is no member."""
+        operation = GroupDiscard(self.name, check_channel(str(channel)))
+        self._leave(operation, immediately=immediately, on_commit=False)
+
+    def send(
+        self,
+        content: Content,
+        *,
+        exclude: Iterable[Channel | str] = (),
+        immediately: bool = False,
+        on_commit: bool = False,
+        expiry: float | None = None,
+    ) -> None:
+        """Send content to every member but `exclude`.
+
+        Members that are full are skipped and counted; ChannelFull is never raised.
+        Arguments and other errors are those of `Channel.send`.
+        """
+        names: Sequence[str] = [check_channel(str(channel)) for channel in exclude]
+        send = GroupSend(self.name, self._encode(content), tuple(names), expiry)
+        self._leave(send, immediately=immediately, on_commit=on_commit)
+
+    def channels(self) -> list[str]:
+        """Return the names of all members; asks the layer.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+        return self.layer.group_channels(self.name)
+
+    def count(self) -> int:
+        """Return how many members there are; asks the layer.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+        return self.layer.group_count(self.name)
+
+    async def aadd(self, channel: Channel | str, *, immediately: bool = False) -> None:
+        """`add` for async code."""
+        await _in_thread(lambda: self.add(channel, immediately=immediately))
+
+    async def adiscard(
+        self, channel: Channel | str, *, immediately: bool = False
+    ) -> None:
+        """`discard` for async code."""
+        await _in_thread(lambda: self.discard(channel, immediately=immediately))
+
+    async def asend(
+        self,
+        content: Content,
+        *,
+        exclude: Iterable[Channel | str] = (),
+        immediately: bool = False,
+        on_commit: bool = False,
+        expiry: float | None = None,
+    ) -> None:
+        """`send` for async code."""
+        await _in_thread(
+            lambda: self.send(
+                content,
+                exclude=exclude,
+                immediately=immediately,
+                on_commit=on_commit,
+                expiry=expiry,
+            )
+        )
+
+    async def achannels(self) -> list[str]:
+        """`channels` for async code."""
+        return await _in_thread(self.channels)
+
+    async def acount(self) -> int:
+        """`count` for async code."""
+        return await _in_thread(self.count)
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    return await asyncio.to_thread(call)

@@ -1,0 +1,456 @@
+"""The contract of channel layers, and the operations they carry out.
+
+A channel layer carries messages between processes: named, first-in-first-out,
+at-most-once, single-listener, expiring, bounded queues, and groups for broadcast.
+Workers use its blocking face (`apply`, `receiver`), an event loop its port (`port`).
+`fairway.testing.layer` is the conformance suite: one test for each sentence below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import Enum
+from typing import TypeAlias, final
+
+import typing
+from msgspec import Raw, Struct
+
+from fairway.core.bus.record import Body, Kind
+from fairway.core.content import DEFAULT_MAX_CONTENT, Encoded
+from fairway.core.drops import Drops
+from fairway.core.exceptions import ChannelFull, LayerUnavailable
+from fairway.core.names import check_channel
+
+__all__ = [
+    "APPLY_TIMEOUT",
+    "Busy",
+    "Canary",
+    "ChannelLayer",
+    "ChannelStatistics",
+    "Delivery",
+    "Done",
+    "Forward",
+    "GroupAdd",
+    "GroupDiscard",
+    "GroupSend",
+    "LayerPolicy",
+    "LayerPort",
+    "Lost",
+    "Mailbox",
+    "MailboxOwner",
+    "Operation",
+    "Outcome",
+    "Receiver",
+    "Send",
+]
+
+APPLY_TIMEOUT = 5.0
+"""Seconds that operations may take before their outcome is known."""
+CONTROL_EXPIRY = 60.0
+"""Seconds that records which are no messages (joins, ends of events) may wait."""
+GROUP_EXPIRY = 86_400.0
+"""Seconds after its last add that a normal channel stays a member of a group."""
+
+
+class Outcome(Enum):
+    """What became of one operation."""
+
+    ACCEPTED = "accepted"
+    """It was carried out."""
+    FULL = "full"
+    """The channel holds as much as it may; nothing was written."""
+    UNAVAILABLE = "unavailable"
+    """The layer cannot be reached; never written, may be tried again."""
+    UNKNOWN = "unknown"
+    """Written without an answer; counts as done, must not be repeated."""
+
+
+class Send(Struct, frozen=True, gc=False):
+    """Put content on a channel."""
+
+    channel: str
+    content: Encoded
+    expiry: float | None = None
+    """Seconds until nobody wants it any more; None takes the channel's own."""
+    events: tuple[Encoded, ...] | None = None
+    """Content of one peer's events in order; `content` is then what they share.
+    Whoever takes such a record owes a `Done` or a `Lost`."""
+    order: int = 0
+    """The `order` of the last of `events`."""
+    state: Encoded | None = None
+    """The peer's state, with `events` only."""
+
+
+class GroupSend(Struct, frozen=True):
+    """Put content on every channel of a group; skips members that are full."""
+
+    group: str
+    content: Encoded
+    exclude: tuple[str, ...] = ()
+    """Channels that do not get it."""
+    expiry: float | None = None
+
+
+class GroupAdd(Struct, frozen=True, gc=False):
+    """Make a channel a member of a group, or renew its membership."""
+
+    group: str
+    channel: str
+
+
+class GroupDiscard(Struct, frozen=True, gc=False):
+    """End a channel's membership of a group; silent when it is no member."""
+
+    group: str
+    channel: str
+
+
+class Done(Struct, frozen=True, gc=False):
+    """Tell a peer's owner that its events up to `order` were consumed."""
+
+    reply_channel: str
+    order: int
+    state: Encoded | None = None
+    """The peer's new state, None when it did not change."""
+
+
+class Busy(Struct, frozen=True, gc=False):
+    """Tell a peer's owner that its events up to `order` are still being consumed."""
+
+    reply_channel: str
+    order: int
+
+
+class Lost(Struct, frozen=True, gc=False):
+    """Tell a peer's owner that its events up to `order` will not be consumed."""
+
+    reply_channel: str
+    order: int
+
+
+class Forward(Struct, frozen=True, gc=False):
+    """Hand content to the protocol that owns a reply channel."""
+
+    reply_channel: str
+    content: Encoded
+
+
+class Canary(Struct, frozen=True, gc=False):
+    """A mailbox's message to itself, which proves that it still gets its messages."""
+
+    mailbox: str
+    token: int
+
+
+Operation: TypeAlias = (
+    Send | GroupSend | GroupAdd | GroupDiscard | Done | Busy | Lost | Forward | Canary
+)
+
+
+class Delivery(Struct, frozen=True):
+    """One record that was taken; nobody else gets it."""
+
+    channel: str
+    """The channel it waited on; for a mailbox its name and `!`."""
+    kind: Kind
+    body: Body
+    deadline: float
+    """When it expires, in seconds of this process's `time.monotonic()`."""
+
+
+class ChannelStatistics(Struct, frozen=True):
+    """The state of one channel."""
+
+    waiting: int
+    """Messages that nobody took yet."""
+    oldest_age: float | None
+    """Seconds that the oldest of them has waited, None when unknown or empty."""
+
+
+class LayerPolicy:
+    """How much each channel may hold, and for how long.
+
+    Args:
+        capacity: messages that a channel may hold, by channel name.
+        expiry: seconds after which a message on a channel expires, by channel name.
+        max_content: bytes of encoded content.
+    """
+
+    MAILBOX_CAPACITY = 20_000
+
+    def __init__(
+        self,
+        *,
+        capacity: Callable[[str], int] = lambda channel: 100,
+        expiry: Callable[[str], float] = lambda channel: 60.0,
+        max_content: int = DEFAULT_MAX_CONTENT,
+        mailbox_capacity: int = MAILBOX_CAPACITY,
+    ) -> None:
+        self.capacity = capacity
+        self.expiry = expiry
+        self.max_content = max_content
+        self.mailbox_capacity = mailbox_capacity
+
+
+class Receiver(ABC):
+    """Takes messages from channels, for threads that may block.
+
+    One thread at a time may take; `wake` and `close` may be called from any thread.
+    """
+
+    @abstractmethod
+    def take(self, limit: int, timeout: float | None = None) -> list[Delivery]:
+        """Wait for messages and take up to `limit` of them.
+
+        - Messages of one channel come in the order in which they were accepted.
+        - Each message is handed to exactly one receiver, once.
+        - A take rotates between the channels: a message that waits on a quiet channel
+          is in the next take, however full another one is.
+        - No message is handed out more than a second after its expiry.
+        - It returns at once when something waits, and without polling as soon as
+          something arrives; with an empty list after `timeout` seconds, or `wake`.
+        - While the layer is unavailable it reconnects by itself and waits on.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Make a blocked take, or else the next one, return; loses no message."""
+
+    @abstractmethod
+    def resubscribe(self) -> None:
+        """Drop the connection, if there is one; the next take makes a new one."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back; a blocked take returns."""
+
+
+class MailboxOwner(typing.Protocol):
+    """The process behind a mailbox."""
+
+    def deliver(self, deliveries: list[Delivery]) -> None:
+        """Take a batch in order; called in the event loop's thread, must not raise."""
+
+    def memberships(self) -> Mapping[str, Collection[str]]:
+        """Return the local parts in each group, for the layer to restore them."""
+
+
+class Mailbox(ABC):
+    """The queue of one process, read by its event loop.
+
+    When the layer forgot the mailbox (a restart, a pause above the lease), it registers
+    the owner's memberships again by itself.
+    """
+
+    name: str
+    """A unique name; reply channels are `name!local`."""
+
+    @abstractmethod
+    def resubscribe(self) -> None:
+        """Drop the connection, if there is one, and make a new one."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End it: its groups forget it, what waits in it is lost."""
+
+
+class LayerPort(ABC):
+    """The face of a layer for an event loop; use it in the loop's thread only."""
+
+    @abstractmethod
+    def post(
+        self, operation: Operation, done: Callable[[Outcome], None] | None = None
+    ) -> None:
+        """Carry out an operation together with all others of this loop tick.
+
+        Never blocks or raises; `done` is called later, in the loop.
+        """
+
+    @abstractmethod
+    async def apply(
+        self, operations: Sequence[Operation], timeout: float = APPLY_TIMEOUT
+    ) -> list[Outcome]:
+        """Carry out operations in order and return what became of each."""
+
+    @abstractmethod
+    def mailbox(self, prefix: str, owner: MailboxOwner) -> Mailbox:
+        """Open a mailbox whose name starts with `prefix` and a dot."""
+
+    @abstractmethod
+    async def claim(self, key: str, ttl: float) -> bool:
+        """See `ChannelLayer.claim`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Send what was posted, then give everything back."""
+
+
+class ChannelLayer(ABC):
+    """Carries messages between processes. All methods may be used by any thread.
+
+    - At most once, always: a message handed to a receiver is gone.
+    - A channel takes its capacity; expired messages do not count.
+    - When an add is acknowledged, every group send that starts later reaches the
+      member. One sender's messages reach each member in order.
+    - Group sends never answer FULL; members that are full are skipped and counted.
+    - Nothing is ever sent twice: an unknown outcome counts as sent.
+    """
+
+    url: str
+    """Where it is, without secrets."""
+    policy: LayerPolicy
+    drops: Drops
+
+    def __init__(self, url: str, policy: LayerPolicy) -> None:
+        self.url = url
+        self.policy = policy
+        self.drops = Drops()
+
+    @abstractmethod
+    def apply(
+        self, operations: Sequence[Operation], timeout: float = APPLY_TIMEOUT
+    ) -> list[Outcome]:
+        """Carry out operations in order and return what became of each.
+
+        Returns within about `timeout` seconds, never raises for an outage.
+        """
+
+    @abstractmethod
+    def receiver(self, channels: Sequence[str]) -> Receiver:
+        """Listen to channels; a mailbox is named with its `!` at the end."""
+
+    @abstractmethod
+    def port(self, loop: asyncio.AbstractEventLoop) -> LayerPort:
+        """Return the layer's face for an event loop."""
+
+    @abstractmethod
+    def group_channels(self, group: str) -> list[str]:
+        """Return the members of a group.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+
+    @abstractmethod
+    def claim(self, key: str, ttl: float) -> bool:
+        """Return True to exactly one caller among all processes for `ttl` seconds.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+
+    @abstractmethod
+    def statistics(self, channels: Sequence[str]) -> dict[str, ChannelStatistics]:
+        """Return the state of channels.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Forget all messages, groups and claims; for tests.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back: connections, threads, receivers."""
+
+    def group_count(self, group: str) -> int:
+        """Return how many members a group has.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+        return len(self.group_channels(group))
+
+    def new_channel(self, pattern: str) -> str:
+        """Return a channel name that nobody uses, with one reader: `a.b?` and a token.
+
+        Raises:
+            ValueError: `pattern` does not end in `?`.
+        """
+        if not pattern.endswith("?"):
+            raise ValueError(f"{pattern!r} must end in '?'")
+        return check_channel(pattern + secrets.token_hex(12))
+
+    @final
+    def send(
+        self,
+        channel: str,
+        content: Encoded,
+        *,
+        expiry: float | None = None,
+        timeout: float = APPLY_TIMEOUT,
+    ) -> None:
+        """Put content on a channel.
+
+        Raises:
+            ChannelFull: the channel holds as much as it may.
+            LayerUnavailable: the layer cannot be reached.
+        """
+        self.send_many([Send(channel, content, expiry)], timeout)
+
+    @final
+    def send_many(
+        self, operations: Sequence[Operation], timeout: float = APPLY_TIMEOUT
+    ) -> None:
+        """Carry out operations in order; raises for the first that failed.
+
+        Raises:
+            ChannelFull: a channel holds as much as it may.
+            LayerUnavailable: the layer cannot be reached.
+        """
+        outcomes = self.apply(operations, timeout)
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            if outcome is Outcome.FULL:
+                raise ChannelFull(channel_of(operation))
+            if outcome is not Outcome.ACCEPTED:
+                raise LayerUnavailable(
+                    self.url,
+                    "no answer in time"
+                    if outcome is Outcome.UNKNOWN
+                    else "not reachable",
+                    sent=outcome is Outcome.UNKNOWN,
+                )
+
+    @final
+    def group_add(self, group: str, channel: str) -> None:
+        """Make a channel a member; raises like `send_many`."""
+        self.send_many([GroupAdd(group, channel)])
+
+    @final
+    def group_discard(self, group: str, channel: str) -> None:
+        """End a membership; raises like `send_many`."""
+        self.send_many([GroupDiscard(group, channel)])
+
+    @final
+    def group_send(
+        self, group: str, content: Encoded, exclude: tuple[str, ...] = ()
+    ) -> None:
+        """Put content on every member's channel; raises like `send_many`."""
+        self.send_many([GroupSend(group, content, exclude)])
+
+
+def channel_of(operation: Operation) -> str:
+    """Return the channel or group an operation is about, for errors and logs."""
+    match operation:
+        case Send(channel=channel):
+            return channel
+        case GroupSend(group=group) | GroupAdd(group=group) | GroupDiscard(group=group):
+            return group
+        case Canary(mailbox=mailbox):
+            return mailbox
+        case _:
+            return operation.reply_channel
+
+
+def raw(encoded: Encoded | None) -> Raw | None:
+    """Return encoded content as it stands in a record's body."""
+    return None if encoded is None else Raw(encoded)

@@ -1,0 +1,103 @@
+"""Content of messages: which values may travel, and how they are encoded.
+
+The encoding is MessagePack. Content is encoded once, by its sender, and travels as
+bytes; nothing in it can be executed when it is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from fairway.core.exceptions import MessageTooLarge
+
+__all__ = [
+    "DEFAULT_MAX_CONTENT",
+    "Content",
+    "Encoded",
+    "Value",
+    "decode_content",
+    "encode_content",
+]
+
+Value: TypeAlias = (
+    "bytes | str | int | float | bool | None | list[Value] | dict[str, Value]"
+)
+Content: TypeAlias = dict[str, Any]
+"""A message's content: str keys, values as `Value` describes them."""
+Encoded: TypeAlias = bytes
+"""Content as it travels."""
+
+DEFAULT_MAX_CONTENT = 1024 * 1024
+"""Bytes of encoded content that may travel, unless `MAX_CONTENT` says otherwise."""
+
+_ATOMS = frozenset({bytes, str, float, bool, type(None)})
+_INT64 = range(-(2**63), 2**63)
+_MAX_DEPTH = 32
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+def encode_content(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encoded:
+    """Check and encode content.
+
+    Tuples are written as lists.
+
+    Args:
+        limit: bytes that the encoded content may have.
+
+    Raises:
+        TypeError: a key or value may not travel; names its path.
+        MessageTooLarge: it is above `limit`.
+    """
+    if type(content) is not dict:
+        raise TypeError(f"content must be a dict, not {type(content).__name__}")
+    _check_dict(content, "content", 0)
+    try:
+        encoded = _encode(content)
+    except UnicodeEncodeError as error:
+        raise TypeError(f"content holds text that is not Unicode: {error}") from error
+    if len(encoded) > limit:
+        raise MessageTooLarge(len(encoded), limit)
+    return encoded
+
+
+def decode_content(encoded: Encoded) -> Content:
+    """Read what `encode_content` wrote.
+
+    Raises:
+        ValueError: these bytes are no content.
+    """
+    try:
+        return _decode(encoded)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not encoded content: {error}") from error
+
+
+def _check_dict(values: dict[Any, Any], path: str, depth: int) -> None:
+    for key, value in values.items():
+        if type(key) is not str:
+            raise TypeError(f"{path} has the key {key!r}; keys must be str")
+        if type(value) not in _ATOMS:
+            _check_value(value, f"{path}[{key!r}]", depth)
+
+
+def _check_value(value: object, path: str, depth: int) -> None:
+    kind = type(value)
+    if kind is int:
+        if value not in _INT64:
+            raise TypeError(f"{path} is an int beyond 64 bit")
+    elif kind is not dict and kind is not list and kind is not tuple:
+        raise TypeError(
+            f"{path} is a {kind.__name__}; only bytes, str, int, float, bool, None, "
+            "list and dict may travel"
+        )
+    elif depth >= _MAX_DEPTH:
+        raise TypeError(f"{path} is nested deeper than {_MAX_DEPTH} levels")
+    elif isinstance(value, dict):
+        _check_dict(value, path, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            if type(item) not in _ATOMS:
+                _check_value(item, f"{path}[{index}]", depth + 1)

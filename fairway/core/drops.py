@@ -1,0 +1,89 @@
+"""Counts every dropped message by channel and reason, and logs at a bounded rate."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+
+__all__ = ["Drop", "Drops"]
+
+_LOG_EVERY = 10.0
+"""Seconds between two log lines about one channel and reason."""
+_MAX_KEYS = 10_000
+
+log = logging.getLogger("fairway.drops")
+
+
+class Drop(StrEnum):
+    """Why a message was dropped: stable codes, shown in logs and metrics."""
+
+    FULL = "full"
+    """The channel, or a mailbox behind a group, held as much as it may."""
+    EXPIRED = "expired"
+    """Nobody took it before its deadline."""
+    UNAVAILABLE = "unavailable"
+    """The channel layer could not be reached for as long as the event may wait."""
+    UNKNOWN = "unknown"
+    """Written to the channel layer, which did not answer; never sent twice."""
+    FAILOVER = "failover"
+    """It waited on a channel layer that was restarted or replaced."""
+    GONE = "gone"
+    """Its peer had left."""
+    SLOW = "slow"
+    """Its peer takes less than is sent to it."""
+    UNROUTED = "unrouted"
+    """No route matches it."""
+    FAILED = "failed"
+    """Its consumer, or the code that should put it on the wire, raised."""
+    FILTERED = "filtered"
+    """A filter of a plugin dropped it."""
+    UNSUPPORTED = "unsupported"
+    """The protocol cannot carry it."""
+    LIMIT = "limit"
+    """A limit of `LIMITS` stands before it."""
+    VERSION = "version"
+    """A record of a version that this process cannot read."""
+    INVALID = "invalid"
+    """A record or content that cannot be read."""
+
+
+class Drops:
+    """Counters of dropped messages of one process; any thread may use them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._logged: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def add(self, channel: str, reason: str, count: int = 1, detail: str = "") -> None:
+        """Count dropped messages, and log them unless that was done just now.
+
+        A mailbox counts as one channel: its clients do not become keys.
+        """
+        key = (channel.partition("!")[0].partition("?")[0], str(reason))
+        now = time.monotonic()
+        with self._lock:
+            if len(self._counts) >= _MAX_KEYS and key not in self._counts:
+                key = ("(others)", str(reason))
+            self._counts[key] += count
+            last, hidden = self._logged.get(key, (-_LOG_EVERY, 0))
+            if now - last < _LOG_EVERY:
+                self._logged[key] = (last, hidden + count)
+                return
+            self._logged[key] = (now, 0)
+        log.warning(
+            "dropped %d message(s) on %s: %s%s",
+            count + hidden,
+            key[0],
+            key[1],
+            f" ({detail})" if detail else "",
+        )
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """Return how many messages were dropped, by (channel, reason)."""
+        with self._lock:
+            return dict(self._counts)

@@ -1,0 +1,1 @@
+"""What a protocol plugin is: its spec, its mapping, its host and its hooks."""

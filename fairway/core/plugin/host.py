@@ -1,0 +1,169 @@
+"""The host: all that a protocol gets of the world around it.
+
+These are the contracts; `fairway.interfaces` implements them over Twisted, and
+`fairway.testing` without sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+import typing
+from collections.abc import Callable, Coroutine, Sequence
+from enum import StrEnum
+from typing import Any, ParamSpec, TypeVar
+
+from msgspec import Struct
+
+from fairway.core.content import Content
+from fairway.core.plugin.web import MountPoint, RequestHead
+from fairway.core.plugin.wire import (
+    Clock,
+    DatagramHandler,
+    DatagramPort,
+    Listener,
+    Stream,
+    StreamHandler,
+)
+from fairway.core.settings import Limits
+
+__all__ = ["Host", "Peer", "Refusal", "Site"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Refusal(StrEnum):
+    """Why an event did not get through; `BaseProtocol.refuse` answers the peer."""
+
+    FULL = "full"
+    """Its channel stayed full for as long as the event may wait: come back later."""
+    UNAVAILABLE = "unavailable"
+    """The channel layer stayed away for as long as the event may wait."""
+    TOO_LARGE = "too_large"
+    """It is above `MAX_CONTENT`."""
+    FAILED = "failed"
+    """A filter or the mapping raised."""
+    FILTERED = "filtered"
+    """A filter dropped it."""
+    LIMIT = "limit"
+    """A limit of `LIMITS` stands before it."""
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """What a protocol may know of the Django site behind it."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Host patterns as in Django's `ALLOWED_HOSTS`."""
+    debug: bool = False
+    """Whether this is development."""
+
+
+class Peer(typing.Protocol):
+    """One client of one protocol, as its host keeps it.
+
+    Protocols read it and hand it back; only the host changes it.
+    """
+
+    handle: Any
+    """What the protocol gave to `open_peer`; its way back from a peer."""
+    id: str
+    """Its stable identity: `<protocol>:<key>`."""
+    reply_channel: str
+    """Its address while its mailbox lives."""
+    client: str
+    """Display address."""
+    open: bool
+    """False once `close_peer` was called."""
+
+
+class Host(typing.Protocol):
+    """Carries one protocol. All methods belong to the loop's thread."""
+
+    clock: Clock
+    log: logging.LoggerAdapter[logging.Logger]
+    """Names the protocol in every line."""
+    limits: Limits
+    """`LIMITS` with the overrides of this protocol's section."""
+    site: Site
+    grace: float
+    """Seconds that `stop` may take."""
+
+    def open_peer(
+        self,
+        handle: object,
+        *,
+        client: str,
+        key: str | None = None,
+        path: str | None = None,
+        head: RequestHead | None = None,
+    ) -> Peer:
+        """Begin a peer; its first event follows by `emit`.
+
+        Args:
+            handle: anything by which the protocol finds its way back to the wire.
+            client: display address, such as `192.0.2.1:5123`.
+            key: identity of a peer that returns, such as a phone number; None makes up
+                one that lives as long as the connection. While a peer of that key is
+                open, the same peer is returned.
+            path: goes with every event of the peer.
+            head: of a peer that began with an HTTP request: its path goes with every
+                event, its query string, headers, scheme and server with the first.
+        """
+
+    def close_peer(self, peer: Peer) -> None:
+        """End a peer: it leaves all groups; what is sent to it later is dropped.
+
+        Emit the event that says so before. Events that still wait are delivered.
+        """
+
+    def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
+        """Put an event on its channel, with the envelope added.
+
+        Never blocks and never raises when the bus cannot take it: the host keeps the
+        event, calls `hold(peer, False)`, tries again, and calls `refuse` when the
+        event's patience is over. Events of one peer leave in order.
+        """
+
+    async def listen_stream(
+        self, endpoint: str, accept: Callable[[Stream], StreamHandler]
+    ) -> Listener:
+        """Accept connections.
+
+        Args:
+            endpoint: a Twisted endpoint string: `tcp:8000:interface=127.0.0.1`,
+                `unix:/run/site.sock`, `ssl:443:privateKey=...:certKey=...`.
+            accept: called with each new stream, returns who is told what happens.
+
+        Raises:
+            ConfigurationError: the endpoint cannot be read or is taken.
+        """
+
+    async def listen_datagram(
+        self, address: str, handler: DatagramHandler
+    ) -> DatagramPort:
+        """Receive datagrams.
+
+        Args:
+            address: `udp:9999`, `udp:127.0.0.1:9999` or `udp:[::1]:9999`.
+
+        Raises:
+            ConfigurationError: the address cannot be read or is taken.
+        """
+
+    def mounts(self, on: str) -> Sequence[MountPoint]:
+        """Return what enabled plugins mount on a protocol, longest prefix first."""
+
+    def forward(self, reply_channel: str, content: Content) -> None:
+        """Hand content to the protocol's `forwarded` in the process that owns a peer."""
+
+    async def claim(self, key: str, ttl: float) -> bool:
+        """Return True to exactly one caller among all processes for `ttl` seconds."""
+
+    async def blocking(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that may block (files, Django) in a thread and return its result."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside; an exception is logged, `stop` cancels it."""
+
+    def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
+        """Count and log something of a peer that is dropped; a code of `Drop`, or own."""

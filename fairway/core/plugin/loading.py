@@ -1,0 +1,257 @@
+"""Finds the enabled plugins, loads them, and collects what they declare."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+import msgspec
+import pluggy
+from msgspec import Struct
+
+from fairway.core.exceptions import (
+    ConfigurationError,
+    FairwayError,
+    MissingExtra,
+    PluginError,
+    UnknownPlugin,
+    nearest,
+)
+from fairway.core.plugin import hookspecs
+from fairway.core.plugin.hookspecs import Check, Filter
+from fairway.core.plugin.spec import API_VERSION, ProtocolSpec
+from fairway.core.plugin.web import Mount
+from fairway.core.settings import Config, Settings, read_section
+
+__all__ = ["DeclaredMount", "LoadedProtocol", "Plugins", "import_path", "installed"]
+
+GROUP = "fairway"
+"""The group of entry points; an entry's name is the plugin's name."""
+
+log = logging.getLogger("fairway.plugins")
+
+
+class LoadedProtocol(Struct, frozen=True):
+    """An enabled protocol with its checked section."""
+
+    plugin: str
+    spec: ProtocolSpec
+    config: Config
+
+
+class DeclaredMount(Struct, frozen=True):
+    """A mount and the plugin that declared it."""
+
+    plugin: str
+    mount: Mount
+
+
+def installed() -> dict[str, str]:
+    """Return the plugins that distributions offer: name to module."""
+    return {entry.name: entry.value for entry in entry_points(group=GROUP)}
+
+
+def import_path(path: str) -> Any:
+    """Import `package.module:attribute` or `package.module.attribute`.
+
+    Raises:
+        ImportError: it is not there.
+    """
+    module, colon, attribute = path.partition(":")
+    if not colon:
+        module, _, attribute = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        raise ImportError(f"{module!r} has no {attribute!r}") from None
+
+
+class Plugins:
+    """The enabled plugins of this process.
+
+    Args:
+        settings: as read; dotted paths among its plugins become short names here.
+        builtin: hook implementations of fairway itself, by name.
+
+    Raises:
+        UnknownPlugin: nobody offers an enabled plugin.
+        MissingExtra: a plugin needs a package that is not installed.
+        PluginError: a plugin cannot be imported, or a declaration raised.
+        ConfigurationError: a plugin's section is wrong.
+    """
+
+    def __init__(
+        self, settings: Settings, builtin: Mapping[str, object] | None = None
+    ) -> None:
+        self.settings = settings
+        self.protocols: dict[str, LoadedProtocol] = {}
+        self.failed: dict[str, FairwayError] = {}
+        """Plugins that could not be loaded, with STRICT_PLUGINS off."""
+        self._manager = pluggy.PluginManager("fairway")
+        self._manager.add_hookspecs(hookspecs)
+        for name, plugin in (builtin or {}).items():
+            self._manager.register(plugin, name=name)
+        offered = installed()
+        for key in list(settings.plugins):
+            try:
+                self._load(key, offered)
+            except FairwayError as error:
+                if self.settings.strict_plugins:
+                    raise
+                self.failed[key] = error
+                log.error("plugin %s is left out: %s", key, error)
+
+    def channel_layers(self) -> dict[str, str]:
+        """Return where the classes of channel layers are: URL scheme to path."""
+        found: dict[str, str] = {}
+        for _, layers in self._collect("fairway_channel_layers"):
+            found.update(layers)
+        return found
+
+    def mounts(self) -> list[DeclaredMount]:
+        """Return all mounts, longest prefix first."""
+        found = [
+            DeclaredMount(plugin, mount)
+            for plugin, mounts in self._collect(
+                "fairway_mounts", settings=self.settings
+            )
+            for mount in mounts
+        ]
+        return sorted(found, key=lambda declared: -len(declared.mount.prefix))
+
+    def event_filters(self) -> tuple[Filter, ...]:
+        """Return the filters of events, in order of the settings."""
+        return self._filters("fairway_event_filters")
+
+    def reply_filters(self) -> tuple[Filter, ...]:
+        """Return the filters of replies, in order of the settings."""
+        return self._filters("fairway_reply_filters")
+
+    def checks(self) -> list[Check]:
+        """Return what plugins find wrong with the site."""
+        collected = self._collect("fairway_checks", settings=self.settings)
+        return [check for _, checks in collected for check in checks]
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call a hook of all plugins; an exception is logged and goes no further."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                _call(implementation, arguments)
+            except Exception:
+                log.exception("hook %s of %s failed", hook, implementation.plugin_name)
+
+    def listens(self, hook: str) -> bool:
+        """Return whether any plugin implements a hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+    def plugin_of(self, protocol: str) -> str:
+        """Return the name of the plugin that declared a protocol."""
+        return self.protocols[protocol].plugin
+
+    def _load(self, key: str, offered: Mapping[str, str]) -> None:
+        name = key.rpartition(".")[2]
+        module = self._import(key, offered)
+        if self._manager.has_plugin(name):
+            raise PluginError(name, "is enabled twice")
+        try:
+            self._manager.register(module, name=name)
+        except pluggy.PluginValidationError as error:
+            raise PluginError(name, f"a hook has wrong arguments: {error}") from error
+        try:
+            self._check_hooks(name, module)
+            self._adopt_section(key, name)
+            self._add_protocols(name)
+        except FairwayError:
+            self._manager.unregister(name=name)
+            for protocol in [p for p, l in self.protocols.items() if l.plugin == name]:
+                del self.protocols[protocol]
+            raise
+
+    def _import(self, key: str, offered: Mapping[str, str]) -> object:
+        path = offered.get(key, key if "." in key else "")
+        if not path:
+            raise UnknownPlugin(key, offered)
+        try:
+            return importlib.import_module(path)
+        except FairwayError:
+            raise
+        except Exception as error:
+            raise PluginError(key, f"cannot be imported: {error!r}") from error
+
+    def _check_hooks(self, name: str, module: object) -> None:
+        known = {hook for hook in vars(hookspecs) if hook.startswith("fairway_")}
+        for attribute in vars(module):
+            if attribute.startswith("fairway_") and attribute not in known:
+                close = nearest(attribute, known)
+                hint = f"; did you mean {close!r}?" if close else ""
+                raise PluginError(name, f"{attribute!r} is no hook of fairway{hint}")
+
+    def _adopt_section(self, key: str, name: str) -> None:
+        if key != name:
+            sections = {
+                (name if given == key else given): section
+                for given, section in self.settings.plugins.items()
+            }
+            self.settings = msgspec.structs.replace(self.settings, plugins=sections)
+
+    def _add_protocols(self, name: str) -> None:
+        implementations = self._manager.hook.fairway_protocols.get_hookimpls()
+        for implementation in implementations:
+            if implementation.plugin_name == name:
+                for spec in _declared(name, implementation, {}):
+                    self._add_protocol(name, spec)
+
+    def _add_protocol(self, name: str, spec: ProtocolSpec) -> None:
+        if spec.api != API_VERSION:
+            raise PluginError(
+                name,
+                f"was written for plugin API {spec.api}, this is {API_VERSION}",
+            )
+        if other := self.protocols.get(spec.name):
+            raise PluginError(name, f"{spec.name!r} is also declared by {other.plugin!r}")
+        for module in spec.requires:
+            if importlib.util.find_spec(module) is None:
+                raise MissingExtra(name, module, spec.install or module)
+        given = self.settings.plugins.get(name) or {}
+        setting = f'FAIRWAY["PLUGINS"]["{name}"]'
+        if not isinstance(given, Mapping):
+            raise ConfigurationError(setting, "must be a dict")
+        config = read_section(given, spec.config, setting)
+        self.protocols[spec.name] = LoadedProtocol(name, spec, config)
+
+    def _filters(self, hook: str) -> tuple[Filter, ...]:
+        collected = self._collect(hook, settings=self.settings)
+        return tuple(one for _, filters in collected for one in filters)
+
+    def _collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        # get_hookimpls() has the last registered last; settings order is wanted.
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            name = implementation.plugin_name
+            try:
+                yield name, _declared(name, implementation, arguments)
+            except FairwayError as error:
+                if self.settings.strict_plugins:
+                    raise
+                self.failed[name] = error
+                log.error("%s of %s is left out: %s", hook, name, error)
+
+
+def _declared(
+    name: str, implementation: pluggy.HookImpl, arguments: Mapping[str, Any]
+) -> Any:
+    try:
+        return _call(implementation, arguments) or ()
+    except FairwayError:
+        raise
+    except Exception as error:
+        function = implementation.function.__name__
+        raise PluginError(name, f"{function} raised {error!r}") from error
+
+
+def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
+    named: Sequence[str] = implementation.argnames
+    return implementation.function(*(arguments[argument] for argument in named))
