@@ -18,6 +18,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import fairway
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())[
     "project"
@@ -43,7 +45,7 @@ class Distributions:
             return {path.relative_to(path.parts[0]).as_posix() for path in paths}
 
     def dist_info(self, file: str) -> str:
-        info = f"fairway-{PROJECT['version']}.dist-info"
+        info = f"fairway-{fairway.__version__}.dist-info"
         with zipfile.ZipFile(self.wheel) as archive:
             return archive.read(f"{info}/{file}").decode()
 
@@ -187,17 +189,22 @@ def test_extra_all_is_every_optional_protocol_and_layer(built: Distributions) ->
 
 
 def test_version_is_written_once(built: Distributions) -> None:
-    version = PROJECT["version"]
+    home = ROOT / "fairway/__init__.py"
     sources = [*ROOT.glob("fairway/**/*.py"), *ROOT.glob("docs/conf.py")]
+    sources.append(ROOT / "pyproject.toml")
 
-    assert built.metadata()["Version"] == version
-    assert not [path for path in sources if f'"{version}"' in path.read_text()]
+    written = [
+        path for path in sources if f'"{fairway.__version__}"' in path.read_text()
+    ]
+
+    assert built.metadata()["Version"] == fairway.__version__
+    assert written == [home]
 
 
 def test_changelog_has_an_entry_for_the_version() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
 
-    assert headings[0] == PROJECT["version"]
+    assert headings[0] == fairway.__version__
 
 
 def test_constraints_are_exact_and_say_nothing_of_where_from() -> None:
