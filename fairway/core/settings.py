@@ -81,12 +81,12 @@ class Settings(
 ):
     """The whole of `FAIRWAY`."""
 
-    layer: str | list[str] = "memory://"
-    """URL of the channel layer; several URLs shard."""
+    layer: str = "memory://"
+    """URL of the channel layer."""
     routing: str | list[Any] | dict[str, Any] | None = None
     """Dotted path of the site's routes, or the routes themselves; None sends HTTP to
     Django's views and nothing else."""
-    plugins: dict[str, dict[str, Any] | None] = {}
+    plugins: dict[str, dict[str, Any]] = {"http": {}}
     """The enabled plugins: name, or dotted path, and section."""
     strict_plugins: bool = True
     """Whether a plugin that cannot be loaded stops the start; else it is logged and the
@@ -106,7 +106,7 @@ class Settings(
 
     def section(self, plugin: str, form: type[ConfigT]) -> ConfigT:
         """Return a plugin's section in its typed form; raises like `read_section`."""
-        given = self.plugins.get(plugin) or {}
+        given = self.plugins.get(plugin, {})
         return read_section(given, form, f'FAIRWAY["PLUGINS"]["{plugin}"]')
 
 

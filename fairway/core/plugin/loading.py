@@ -14,7 +14,6 @@ import pluggy
 from msgspec import Struct
 
 from fairway.core.exceptions import (
-    ConfigurationError,
     FairwayError,
     MissingExtra,
     PluginError,
@@ -25,7 +24,7 @@ from fairway.core.plugin import hookspecs
 from fairway.core.plugin.hookspecs import Check, Filter
 from fairway.core.plugin.spec import API_VERSION, ProtocolSpec
 from fairway.core.plugin.web import Mount
-from fairway.core.settings import Config, Settings, read_section
+from fairway.core.settings import Config, Settings
 
 __all__ = ["DeclaredMount", "LoadedProtocol", "Plugins", "import_path", "installed"]
 
@@ -216,11 +215,7 @@ class Plugins:
         for module in spec.requires:
             if importlib.util.find_spec(module) is None:
                 raise MissingExtra(name, module, spec.install or module)
-        given = self.settings.plugins.get(name) or {}
-        setting = f'FAIRWAY["PLUGINS"]["{name}"]'
-        if not isinstance(given, Mapping):
-            raise ConfigurationError(setting, "must be a dict")
-        config = read_section(given, spec.config, setting)
+        config = self.settings.section(name, spec.config)
         self.protocols[spec.name] = LoadedProtocol(name, spec, config)
 
     def _filters(self, hook: str) -> tuple[Filter, ...]:

@@ -1,0 +1,204 @@
+"""Turns Django's settings into the parts of a process; the only module that knows all.
+
+Each part is made when it is first asked for: an interface server never builds the
+router, so it never imports consumer code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import translate
+from functools import cached_property, lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from fairway.core.bus import registry
+from fairway.core.bus.channels import set_after_commit
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy
+from fairway.core.consumer.routing import Router
+from fairway.core.exceptions import ConfigurationError, FairwayError, nearest
+from fairway.core.plugin.host import Site
+from fairway.core.plugin.hookspecs import hookimpl
+from fairway.core.plugin.loading import Plugins, import_path
+from fairway.core.settings import Settings, read_settings
+
+__all__ = ["Assembly", "get_assembly", "is_configured", "make_layer", "make_policy"]
+
+USER_CAPACITY = 100
+"""Messages on a channel that no event declares."""
+EXPIRY = 60.0
+ORDERED_EXPIRY = 30.0
+"""Seconds for events of ordered peers: as long as a killed worker may delay a peer."""
+DEBUG_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+"""What Django allows while DEBUG is on and ALLOWED_HOSTS is empty."""
+
+
+class _Core:
+    """The channel layers that come with fairway, declared as a plugin's are."""
+
+    @hookimpl
+    def fairway_channel_layers(self) -> Mapping[str, str]:
+        """Declare memory and Redis."""
+        redis = "fairway.core.bus.redis:RedisLayer"
+        return {
+            "memory": "fairway.core.bus.memory:MemoryLayer",
+            "redis": redis,
+            "rediss": redis,
+            "redis+unix": redis,
+        }
+
+
+class Assembly:
+    """The parts of one process.
+
+    Args:
+        settings: as read from `FAIRWAY`.
+        builtin: further hook implementations of fairway itself, by name.
+
+    Raises:
+        FairwayError: a plugin or a setting is wrong.
+    """
+
+    def __init__(
+        self, settings: Settings, builtin: Mapping[str, object] | None = None
+    ) -> None:
+        self.plugins = Plugins(settings, {"core": _Core(), **(builtin or {})})
+        self.settings = self.plugins.settings
+
+    @cached_property
+    def layer(self) -> ChannelLayer:
+        """The channel layer; connects when it is first used."""
+        policy = make_policy(self.settings, self.plugins)
+        return make_layer(self.settings.layer, policy, self.plugins.channel_layers())
+
+    @cached_property
+    def router(self) -> Router:
+        """The site's routes; imports consumer code."""
+        return Router(self.settings.routing, self.plugins)
+
+    @cached_property
+    def site(self) -> Site:
+        """What protocols may know of the site."""
+        hosts = tuple(django_settings.ALLOWED_HOSTS)
+        if django_settings.DEBUG and not hosts:
+            hosts = DEBUG_HOSTS
+        return Site(allowed_hosts=hosts, debug=django_settings.DEBUG)
+
+
+def is_configured() -> bool:
+    """Return whether the project uses fairway: without `FAIRWAY` nothing changes."""
+    return getattr(django_settings, "FAIRWAY", None) is not None
+
+
+def get_assembly(
+    *,
+    builtin: Mapping[str, object] | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Assembly:
+    """Make the assembly of this process, and use its layer for Channel and Group.
+
+    Args:
+        builtin: further hook implementations of fairway itself, by name.
+        sections: values that replace those of plugins' sections, by plugin.
+
+    Raises:
+        ImproperlyConfigured: a setting or a plugin is wrong, or `FAIRWAY` is missing.
+    """
+    given = getattr(django_settings, "FAIRWAY", None)
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured("FAIRWAY must be a dict in Django's settings.")
+    try:
+        settings = read_settings(_with_sections(given, sections or {}))
+        assembly = Assembly(settings, builtin)
+    except FairwayError as error:
+        raise ImproperlyConfigured(str(error)) from error
+    registry.reset()
+    registry.install_factory(lambda: {registry.DEFAULT: assembly.layer})
+    return assembly
+
+
+def make_layer(
+    url: str, policy: LayerPolicy, schemes: Mapping[str, str]
+) -> ChannelLayer:
+    """Make the channel layer of a URL.
+
+    Args:
+        schemes: URL scheme to `module:Class`.
+
+    Raises:
+        ConfigurationError: nobody offers the scheme, or its package is missing.
+    """
+    scheme = urlsplit(url).scheme
+    setting = 'FAIRWAY["LAYER"]'
+    if scheme not in schemes:
+        raise ConfigurationError(
+            setting,
+            f"has the scheme {scheme!r}; installed are {', '.join(sorted(schemes))}",
+            nearest=nearest(scheme, schemes),
+        )
+    try:
+        layer_class = import_path(schemes[scheme])
+    except ImportError as error:
+        raise ConfigurationError(setting, f"cannot be used: {error}") from error
+    layer: ChannelLayer = layer_class(url, policy)
+    return layer
+
+
+def make_policy(settings: Settings, plugins: Plugins) -> LayerPolicy:
+    """Return what channels may hold: overrides by pattern, then what events declare."""
+    declared = {
+        event.channel: (event.capacity, protocol.spec.ordering)
+        for protocol in plugins.protocols.values()
+        for event in protocol.spec.events
+    }
+    capacities = _compile(settings.capacities)
+    expiries = _compile(settings.expiries)
+
+    @lru_cache(maxsize=10_000)
+    def capacity(channel: str) -> int:
+        default = declared.get(channel, (USER_CAPACITY, ""))[0]
+        return int(_first(capacities, channel, default))
+
+    @lru_cache(maxsize=10_000)
+    def expiry(channel: str) -> float:
+        ordered = declared.get(channel, (0, ""))[1] == "peer"
+        return _first(expiries, channel, ORDERED_EXPIRY if ordered else EXPIRY)
+
+    return LayerPolicy(
+        capacity=capacity, expiry=expiry, max_content=settings.max_content
+    )
+
+
+def connect_transactions() -> None:
+    """Let `on_commit=True` wait for the current database transaction."""
+    from django.db import transaction
+
+    set_after_commit(transaction.on_commit)
+
+
+def _with_sections(
+    given: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    if not sections:
+        return dict(given)
+    plugins = dict(given.get("PLUGINS", {"http": {}}))
+    for plugin, section in sections.items():
+        plugins[plugin] = {**plugins.get(plugin, {}), **section}
+    return {**given, "PLUGINS": plugins}
+
+
+def _compile(table: Mapping[str, float]) -> list[tuple[re.Pattern[str], float]]:
+    return [(re.compile(translate(pattern)), value) for pattern, value in table.items()]
+
+
+def _first(
+    table: list[tuple[re.Pattern[str], float]], channel: str, default: float
+) -> float:
+    for pattern, value in table:
+        if pattern.match(channel):
+            return value
+    return default
