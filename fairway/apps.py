@@ -27,5 +27,5 @@ class FairwayConfig(AppConfig):
         checks.register(fairway_checks.check_site)
         assembly.connect_transactions()
         registry.install_factory(
-            lambda: {registry.DEFAULT: assembly.get_assembly().layer}
+            lambda: {registry.DEFAULT: assembly.assemble().layer}
         )

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
-from fairway.core.assembly import get_assembly
+from fairway.core.assembly import assemble
 
 __all__ = ["check_site"]
 
@@ -42,7 +42,7 @@ def _check_order() -> list[checks.CheckMessage]:
 
 def _check_settings() -> list[checks.CheckMessage]:
     try:
-        assembly = get_assembly()
+        assembly = assemble()
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="fairway.E002")]
     found = [

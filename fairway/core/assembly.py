@@ -26,7 +26,14 @@ from fairway.core.plugin.hookspecs import hookimpl
 from fairway.core.plugin.loading import Plugins, import_path
 from fairway.core.settings import Settings, read_settings
 
-__all__ = ["Assembly", "get_assembly", "is_configured", "make_layer", "make_policy"]
+__all__ = [
+    "Assembly",
+    "assemble",
+    "connect_transactions",
+    "is_configured",
+    "make_layer",
+    "make_policy",
+]
 
 USER_CAPACITY = 100
 """Messages on a channel that no event declares."""
@@ -88,18 +95,23 @@ class Assembly:
             hosts = DEBUG_HOSTS
         return Site(allowed_hosts=hosts, debug=django_settings.DEBUG)
 
+    def install(self) -> None:
+        """Let Channel and Group of this process use this assembly's layer."""
+        registry.reset()
+        registry.install_factory(lambda: {registry.DEFAULT: self.layer})
+
 
 def is_configured() -> bool:
     """Return whether the project uses fairway: without `FAIRWAY` nothing changes."""
     return getattr(django_settings, "FAIRWAY", None) is not None
 
 
-def get_assembly(
+def assemble(
     *,
     builtin: Mapping[str, object] | None = None,
     sections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Assembly:
-    """Make the assembly of this process, and use its layer for Channel and Group.
+    """Make the assembly of this process.
 
     Args:
         builtin: further hook implementations of fairway itself, by name.
@@ -113,12 +125,9 @@ def get_assembly(
         raise ImproperlyConfigured("FAIRWAY must be a dict in Django's settings.")
     try:
         settings = read_settings(_with_sections(given, sections or {}))
-        assembly = Assembly(settings, builtin)
+        return Assembly(settings, builtin)
     except FairwayError as error:
         raise ImproperlyConfigured(str(error)) from error
-    registry.reset()
-    registry.install_factory(lambda: {registry.DEFAULT: assembly.layer})
-    return assembly
 
 
 def make_layer(

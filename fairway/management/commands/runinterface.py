@@ -1,0 +1,54 @@
+"""`manage.py runinterface`: terminates the outside world until told to stop."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from fairway.core.assembly import assemble
+from fairway.interfaces.server import InterfaceServer, run
+from fairway.management.logs import log_to_console
+
+
+class Command(BaseCommand):
+    """Runs one interface server; start as many as the site needs."""
+
+    help = "Runs an interface server: all enabled protocols over the channel layer."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--port", type=int, help="Replace http's bind by 127.0.0.1:PORT."
+        )
+        parser.add_argument(
+            "--bind",
+            action="append",
+            metavar="ENDPOINT",
+            help="Replace http's bind, such as 'tcp:8000' or 'unix:/run/site.sock'; "
+            "repeatable.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT; what has begun is run to its end."""
+        log_to_console(options["verbosity"])
+        bind = options["bind"]
+        if options["port"] is not None:
+            bind = [f"tcp:{options['port']}:interface=127.0.0.1"]
+        assembly = assemble(sections={"http": {"bind": bind}} if bind else {})
+        if assembly.settings.layer.startswith("memory:"):
+            raise CommandError(
+                "An interface server of its own cannot share memory:// with workers. "
+                'Set FAIRWAY["LAYER"] to a layer between processes, such as '
+                '"redis://localhost:6379/0", or use runserver.'
+            )
+        assembly.install()
+        try:
+            run(
+                lambda: InterfaceServer(
+                    assembly.layer, assembly.plugins, assembly.settings, assembly.site
+                )
+            )
+        finally:
+            assembly.layer.close()

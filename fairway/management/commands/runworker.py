@@ -1,0 +1,70 @@
+"""`manage.py runworker`: receives messages and runs consumers until told to stop."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from fairway.core.assembly import assemble
+from fairway.core.worker import Worker
+from fairway.management.logs import log_to_console
+
+
+class Command(BaseCommand):
+    """Runs one worker process; start as many as the site needs."""
+
+    help = "Runs a worker: receives messages from the channel layer, runs consumers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--threads", type=int, help="Threads that run consumers (setting THREADS)."
+        )
+        parser.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help="Listen to channels that match, such as 'websocket.*'; repeatable.",
+        )
+        parser.add_argument(
+            "--exclude",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help="Do not listen to channels that match; repeatable.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT; what was taken is run to its end."""
+        log_to_console(options["verbosity"])
+        assembly = assemble()
+        if assembly.settings.layer.startswith("memory:"):
+            raise CommandError(
+                "A worker of its own cannot share memory:// with an interface server. "
+                'Set FAIRWAY["LAYER"] to a layer between processes, such as '
+                '"redis://localhost:6379/0", or use runserver.'
+            )
+        assembly.install()
+        worker = Worker(
+            assembly.layer,
+            assembly.router,
+            assembly.plugins,
+            threads=options["threads"] or assembly.settings.threads,
+            only=options["only"],
+            exclude=options["exclude"],
+        )
+        grace = assembly.settings.grace
+
+        def stop(number: int, frame: object) -> None:
+            worker.stop(grace)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        try:
+            worker.run()
+        finally:
+            assembly.layer.close()

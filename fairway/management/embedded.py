@@ -1,0 +1,56 @@
+"""An interface server and a worker in one process: the development server."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+from fairway.core.assembly import Assembly
+from fairway.core.worker import Worker
+from fairway.interfaces.server import InterfaceServer, run
+
+__all__ = ["serve"]
+
+_SWITCH_INTERVAL = 0.001
+"""Seconds; a consumer that computes makes the loop late by a few of these."""
+
+
+def serve(
+    assembly: Assembly,
+    *,
+    threads: int,
+    static: bool = False,
+    started: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        threads: how many run consumers.
+        static: whether http serves static files itself.
+        started: called once everything listens.
+
+    Raises:
+        FairwayError: a protocol cannot start.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    if static:
+        from fairway.plugins.http.static import serve_static_files
+
+        serve_static_files()
+    worker = Worker(
+        assembly.layer, assembly.router, assembly.plugins, threads=threads
+    )
+    worker.start()
+    try:
+        run(
+            lambda: InterfaceServer(
+                assembly.layer, assembly.plugins, assembly.settings, assembly.site
+            ),
+            signals=threading.current_thread() is threading.main_thread(),
+            started=started,
+        )
+    finally:
+        worker.stop(assembly.settings.grace)
+        worker.join()
+        assembly.layer.close()
