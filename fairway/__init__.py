@@ -59,7 +59,30 @@ _LAZY = {
     "route_class": "fairway.core.consumer.routing",
 }
 
-__all__ = [*sorted(_LAZY)]  # noqa: PLE0604 (names of the table above)
+__all__ = [
+    "BaseConsumer",
+    "Channel",
+    "ChannelFull",
+    "CloseConnection",
+    "ConsumeLater",
+    "Conversation",
+    "DenyConnection",
+    "FairwayError",
+    "Group",
+    "JsonWebsocketConsumer",
+    "LayerUnavailable",
+    "Message",
+    "MessageTooLarge",
+    "WebsocketConsumer",
+    "channel_session",
+    "channel_session_user",
+    "channel_session_user_from_http",
+    "http_session",
+    "http_session_user",
+    "include",
+    "route",
+    "route_class",
+]
 
 
 # Lazy, so that importing fairway in a project that does not use it costs nothing.

@@ -26,6 +26,4 @@ class FairwayConfig(AppConfig):
 
         checks.register(fairway_checks.check_site)
         assembly.connect_transactions()
-        registry.install_factory(
-            lambda: {registry.DEFAULT: assembly.assemble().layer}
-        )
+        registry.install_factory(lambda: {registry.DEFAULT: assembly.assemble().layer})

@@ -46,13 +46,13 @@ def _check_settings() -> list[checks.CheckMessage]:
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="fairway.E002")]
     found = [
-        checks.CheckMessage(_LEVELS[check.level], check.text, hint=check.hint, id=check.id)
+        checks.CheckMessage(
+            _LEVELS[check.level], check.text, hint=check.hint, id=check.id
+        )
         for check in assembly.plugins.checks()
     ]
     found += [
-        checks.Warning(
-            f"Plugin {name!r} is left out: {error}", id="fairway.W001"
-        )
+        checks.Warning(f"Plugin {name!r} is left out: {error}", id="fairway.W001")
         for name, error in assembly.plugins.failed.items()
     ]
     return found

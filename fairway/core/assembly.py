@@ -21,8 +21,8 @@ from fairway.core.bus.channels import set_after_commit
 from fairway.core.bus.layer import ChannelLayer, LayerPolicy
 from fairway.core.consumer.routing import Router
 from fairway.core.exceptions import ConfigurationError, FairwayError, nearest
-from fairway.core.plugin.host import Site
 from fairway.core.plugin.hookspecs import hookimpl
+from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins, import_path
 from fairway.core.settings import Settings, read_settings
 

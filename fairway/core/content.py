@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Value: TypeAlias = (
-    "bytes | str | int | float | bool | None | list[Value] | dict[str, Value]"
+    "bytes | str | int | float | bool | list[Value] | dict[str, Value] | None"
 )
 Content: TypeAlias = dict[str, Any]
 """A message's content: str keys, values as `Value` describes them."""

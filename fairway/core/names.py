@@ -27,9 +27,7 @@ _CHANNEL = re.compile(r"[A-Za-z0-9._-]+(?:[!?][A-Za-z0-9._-]+)?")
 _GROUP = re.compile(r"[A-Za-z0-9._-]+")
 _FORBIDDEN_IN_CHANNEL = re.compile(r"[^A-Za-z0-9._\-!?]")
 _FORBIDDEN_IN_GROUP = re.compile(r"[^A-Za-z0-9._-]")
-_PLAIN = frozenset(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"
-)
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-")
 
 
 # Names repeat (one per route, group or connected client), so the answer is kept.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fairway.core.content import DEFAULT_MAX_CONTENT
 from fairway.core.exceptions import ConfigurationError, nearest
@@ -86,7 +86,7 @@ class Settings(
     routing: str | list[Any] | dict[str, Any] | None = None
     """Dotted path of the site's routes, or the routes themselves; None sends HTTP to
     Django's views and nothing else."""
-    plugins: dict[str, dict[str, Any]] = {"http": {}}
+    plugins: dict[str, dict[str, Any]] = field(default_factory=lambda: {"http": {}})
     """The enabled plugins: name, or dotted path, and section."""
     strict_plugins: bool = True
     """Whether a plugin that cannot be loaded stops the start; else it is logged and the
@@ -94,7 +94,7 @@ class Settings(
     limits: Limits = Limits()
     """Limits of all protocols."""
     capacities: dict[str, int] = {}
-    """Messages that a channel may hold, by channel pattern (`*` and `?` as in globs)."""
+    """Messages that a channel may hold, by pattern (`*` and `?` as in globs)."""
     expiries: dict[str, float] = {}
     """Seconds after which messages on a channel expire, by channel pattern."""
     max_content: int = DEFAULT_MAX_CONTENT
@@ -116,7 +116,15 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigurationError: an unknown key (naming the nearest one) or a wrong type.
     """
-    return read_section(dict(given), Settings, "FAIRWAY")
+    sections = given.get("PLUGINS")
+    for plugin, section in sections.items() if isinstance(sections, Mapping) else ():
+        if not isinstance(section, Mapping):
+            # msgspec would name the place `[...]`, as it does for all dicts.
+            raise ConfigurationError(
+                f'FAIRWAY["PLUGINS"]["{plugin}"]',
+                f"must be a dict, not {type(section).__name__}",
+            )
+    return read_section(given, Settings, "FAIRWAY")
 
 
 def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
@@ -130,7 +138,7 @@ def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
         ConfigurationError: an unknown key (naming the nearest one), a missing key, or a
             wrong type.
     """
-    names = {field.encode_name: field.name for field in msgspec.structs.fields(form)}  # type: ignore[arg-type]
+    names = {one.encode_name: one.name for one in msgspec.structs.fields(form)}  # type: ignore[arg-type]
     for key in given:
         if key not in names:
             raise ConfigurationError(
@@ -138,14 +146,14 @@ def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
                 "is not a setting",
                 nearest=nearest(str(key), names),
             )
-    for field in msgspec.structs.fields(form):  # type: ignore[arg-type]
-        inner = given.get(field.encode_name)
+    for one in msgspec.structs.fields(form):  # type: ignore[arg-type]
+        inner = given.get(one.encode_name)
         if (
-            isinstance(field.type, type)
-            and issubclass(field.type, Struct)
+            isinstance(one.type, type)
+            and issubclass(one.type, Struct)
             and isinstance(inner, Mapping)
         ):
-            read_section(inner, field.type, f'{setting}["{field.encode_name}"]')
+            read_section(inner, one.type, f'{setting}["{one.encode_name}"]')
     try:
         section = msgspec.convert(dict(given), form, strict=True, dec_hook=_secret)
     except msgspec.ValidationError as error:
@@ -158,11 +166,12 @@ def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
 def _secret(form: type, value: Any) -> Any:
     if form is Secret and isinstance(value, str):
         return Secret(value)
-    raise NotImplementedError(f"settings of type {form} are not supported")
+    # msgspec makes a ValidationError of it; the value may be a secret, so it is not shown.
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _explained(error: msgspec.ValidationError, setting: str) -> ConfigurationError:
-    """Turn msgspec's text, such as "Expected `int`, got `str` - at `$.PORT`", into ours."""
+    """Turn msgspec's text ("Expected `int`, got `str` - at `$.PORT`") into ours."""
     what, _, where = str(error).partition(" - at ")
     path = where.strip("`").removeprefix("$")
     named = re.sub(r"\.([A-Za-z_]\w*)", r'["\1"]', path)

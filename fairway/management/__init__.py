@@ -1,0 +1,1 @@
+"""What `manage.py` offers, and what its commands print."""

@@ -38,9 +38,7 @@ def serve(
         from fairway.plugins.http.static import serve_static_files
 
         serve_static_files()
-    worker = Worker(
-        assembly.layer, assembly.router, assembly.plugins, threads=threads
-    )
+    worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
     worker.start()
     try:
         run(
