@@ -1,0 +1,5 @@
+"""Fixtures of the interface server's tests."""
+
+from tests.support.loop import loop_thread
+
+__all__ = ["loop_thread"]
