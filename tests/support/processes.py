@@ -1,0 +1,126 @@
+"""Child processes of end-to-end tests: `manage.py` commands that end with the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Process", "free_port", "is_listening", "run_manage", "wait_until"]
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_TIMEOUT = 30.0
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    predicate: Callable[[], object], timeout: float = 20.0, what: str = "it"
+) -> None:
+    """Wait until something is true.
+
+    Raises:
+        TimeoutError: it did not become true in time.
+    """
+    end = time.monotonic() + timeout
+    while not predicate():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not happen within {timeout:g} s")
+        time.sleep(0.02)
+
+
+def is_listening(port: int) -> bool:
+    """Return whether somebody accepts connections on a port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Process:
+    """A running child; its output is kept in a file and shown when a test fails."""
+
+    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+        self.child = child
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self.child.pid
+
+    def output(self) -> str:
+        """Return what it printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait_for_port(self, port: int, timeout: float = 30.0) -> None:
+        """Wait until it listens; raises with its output when it ends before."""
+
+        def listening() -> bool:
+            if self.child.poll() is not None:
+                raise RuntimeError(
+                    f"ended with {self.child.returncode}: {self.output()}"
+                )
+            return is_listening(port)
+
+        wait_until(listening, timeout, f"listening on {port}")
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.child.kill()
+        self.child.wait(STOP_TIMEOUT)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it with a signal and return its exit code."""
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+        try:
+            return self.child.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+@contextmanager
+def run_manage(
+    site: str | Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Run `manage.py` of a site as a child process while the block lasts.
+
+    Args:
+        site: folder with `manage.py`, relative to the repository.
+        environment: variables beside those of this process.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "output")
+        with log.open("wb") as output:
+            child = subprocess.Popen(
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT / site,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        process = Process(child, log)
+        try:
+            yield process
+        except BaseException:
+            sys.stderr.write(f"--- {' '.join(arguments)}\n{process.output()}\n")
+            raise
+        finally:
+            if child.poll() is None:
+                process.stop()
