@@ -1,0 +1,28 @@
+"""Fixtures for all tests: real Redis servers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.redis import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Return a Redis that all tests of the session share; do not stop it."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """Return the URL of the shared Redis, which holds nothing."""
+    redis_server.flush()
+    return redis_server.url
+
+
+@pytest.fixture
+def fresh_redis() -> Iterator[RedisServer]:
+    """Return a Redis of the test's own, which it may kill, pause and start again."""
+    with RedisServer() as server:
+        yield server
