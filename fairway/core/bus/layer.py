@@ -18,8 +18,8 @@ from typing import TypeAlias, final
 import typing
 from msgspec import Raw, Struct
 
-from fairway.core.bus.record import Body, Kind
-from fairway.core.content import DEFAULT_MAX_CONTENT, Encoded
+from fairway.core.bus.record import Body, Kind, Message
+from fairway.core.content import DEFAULT_MAX_CONTENT, Content, Encoded, decode_content
 from fairway.core.drops import Drops
 from fairway.core.exceptions import ChannelFull, LayerUnavailable
 from fairway.core.names import check_channel
@@ -159,6 +159,16 @@ class Delivery(Struct, frozen=True):
     body: Body
     deadline: float
     """When it expires, in seconds of this process's `time.monotonic()`."""
+
+    def content(self) -> Content:
+        """Return what was sent.
+
+        Raises:
+            TypeError: the record is no message.
+        """
+        if not isinstance(self.body, Message):
+            raise TypeError(f"a {self.kind.name} record has no content")
+        return decode_content(bytes(self.body.content))
 
 
 class ChannelStatistics(Struct, frozen=True):
