@@ -1,0 +1,104 @@
+"""Commands say what is installed, and what to do next when something is wrong."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import override_settings
+
+from fairway import checks
+from fairway.management.logs import EventFormatter
+
+
+def _print(*arguments: str, **fairway: Any) -> str:
+    out = StringIO()
+    with override_settings(FAIRWAY=fairway):
+        call_command(*arguments, stdout=out, no_color=True)
+    return out.getvalue()
+
+
+def test_protocols_shows_events_reply_keys_and_limits() -> None:
+    text = _print("fairway", "protocols", PLUGINS={"http": {}, "websocket": {}})
+
+    for word in ("http.request", "websocket.receive", "accept: bool", "peers=50000"):
+        assert word in text
+
+
+def test_protocols_shows_the_limits_of_a_section() -> None:
+    text = _print("fairway", "protocols", PLUGINS={"http": {"limits": {"peers": 7}}})
+
+    assert "peers=7" in text
+
+
+def test_plugins_shows_what_is_installed_and_what_is_enabled() -> None:
+    lines = _print("fairway", "plugins", PLUGINS={"http": {}}).splitlines()
+
+    states = {line.split()[0]: line.split()[1] for line in lines[1:]}
+    assert states["http"] == "enabled"
+    assert states["websocket"] == "installed"
+
+
+def test_plugins_shows_why_one_failed() -> None:
+    text = _print(
+        "fairway",
+        "plugins",
+        PLUGINS={"http": {}, "no.such.plugin": {}},
+        STRICT_PLUGINS=False,
+    )
+
+    assert "failed: " in text
+
+
+def test_routes_shows_the_default_route_to_django() -> None:
+    assert "http.request" in _print("fairway", "routes", PLUGINS={"http": {}})
+
+
+@pytest.mark.parametrize("command", ["runworker", "runinterface"])
+def test_a_process_of_its_own_refuses_the_memory_layer(command: str) -> None:
+    with (
+        override_settings(FAIRWAY={"LAYER": "memory://"}),
+        pytest.raises(CommandError, match='LAYER"\\] to a layer between processes'),
+    ):
+        call_command(command)
+
+
+def test_a_mistyped_setting_stops_a_command_with_its_nearest_name() -> None:
+    with (
+        override_settings(FAIRWAY={"PLUGINS": {"websockt": {}}}),
+        pytest.raises(ImproperlyConfigured, match="did you mean 'websocket'"),
+    ):
+        call_command("runworker")
+
+
+def test_the_check_finds_an_app_whose_runserver_would_win() -> None:
+    order = ["django.contrib.staticfiles", "fairway"]
+    with override_settings(FAIRWAY={}, INSTALLED_APPS=order):
+        found = checks.check_site(None)
+
+    assert [one.id for one in found] == ["fairway.E001"]
+    assert found[0].hint == 'Put "fairway" first.'
+
+
+def test_the_check_finds_a_wrong_setting() -> None:
+    with override_settings(FAIRWAY={"LIMITS": {"peer": 5}}):
+        found = checks.check_site(None)
+
+    assert [one.id for one in found] == ["fairway.E002"]
+    assert "Did you mean 'peers'?" in found[0].msg
+
+
+def test_a_log_line_of_an_event_cannot_move_the_cursor() -> None:
+    import logging
+
+    record = logging.makeLogRecord(
+        {"protocol": "http", "what": "GET", "path": "/\x1b[2J\n", "client": "x"}
+    )
+
+    line = EventFormatter().format(record)
+
+    assert "\\x1b[2J\\n" in line
