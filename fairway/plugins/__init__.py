@@ -1,0 +1,1 @@
+"""Protocols that come with fairway; each is a plugin like any other."""

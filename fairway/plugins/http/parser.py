@@ -1,0 +1,233 @@
+"""Finds requests in the bytes of a connection: bytes in, events out, no I/O.
+
+The limits count raw bytes as they come. The head of a request is held back until it is
+complete, so that one place reads it and the events do not depend on how the bytes were
+cut; what cannot become a good head is refused at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from fairway.kit import RemoteProtocolError
+from fairway.plugins.http.chunked import ChunkDecoder
+from fairway.plugins.http.head import CHUNKED, Head, read_head
+from fairway.plugins.http.spec import HttpConfig
+
+__all__ = [
+    "BodyReceived",
+    "HeadReceived",
+    "Malformed",
+    "RequestCompleted",
+    "RequestParser",
+    "WireEvent",
+]
+
+
+class HeadReceived(Struct, frozen=True):
+    """A request begins."""
+
+    head: Head
+
+
+class BodyReceived(Struct, frozen=True, gc=False):
+    """Some of its body, never empty."""
+
+    data: bytes
+
+
+class RequestCompleted(Struct, frozen=True, gc=False):
+    """The request has ended."""
+
+
+class Malformed(Struct, frozen=True, gc=False):
+    """What follows cannot be read: the last event of a connection."""
+
+    status: int
+    reason: str
+
+
+WireEvent: TypeAlias = HeadReceived | BodyReceived | RequestCompleted | Malformed
+
+_END = b"\r\n\r\n"
+# In a line that ends at its first CR LF, any other CR or LF stands alone. The bytes
+# from VT to RS and NEL end lines for some readers of text (Daphne, CVE-2026-44546).
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
+_CONTROL_BYTES = bytes({*range(32), 0x7F, 0x85} - set(b"\t\r\n"))
+_COMPLETED = RequestCompleted()
+
+
+class RequestParser:
+    """Reads the requests of one connection, one event at a time.
+
+    Whoever stops asking for events leaves the bytes here: `buffered` says how many.
+    """
+
+    __slots__ = (
+        "_blank_seen",
+        "_body",
+        "_buffer",
+        "_config",
+        "_failed",
+        "_fields",
+        "_line_start",
+        "_position",
+        "_scanned",
+    )
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._config = config
+        self._buffer: bytes | bytearray = b""
+        self._position = 0
+        # None between requests, the bytes that are missing, or what decodes chunks.
+        self._body: int | ChunkDecoder | None = None
+        self._failed = False
+        self._blank_seen = False
+        # How far the look at an incomplete head has got, so that no byte of a client
+        # that sends few at a time is looked at often: the line, the byte, the fields.
+        self._line_start = -1
+        self._scanned = 0
+        self._fields = -1
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that no event was made of yet."""
+        return len(self._buffer) - self._position
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes, cut anywhere."""
+        if self._failed:
+            return
+        if not self._buffer:
+            self._buffer = data
+            return
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
+        if self._position:
+            del self._buffer[: self._position]
+            self._line_start -= self._position
+            self._scanned -= self._position
+            self._position = 0
+        self._buffer += data
+
+    def next_event(self) -> WireEvent | None:
+        """Return what happened next, None when more bytes are needed."""
+        if self._failed:
+            return None
+        try:
+            event = self._next_head() if self._body is None else self._next_body()
+        except RemoteProtocolError as error:
+            self._failed = True
+            self._buffer = b""
+            self._position = 0
+            return Malformed(error.status, error.reason)
+        if self._position and self._position == len(self._buffer):
+            self._buffer = b""
+            self._position = 0
+        return event
+
+    def leftover(self) -> bytes:
+        """Hand over the bytes that are not read; for another protocol to go on with."""
+        rest = bytes(self._buffer[self._position :])
+        self._buffer = b""
+        self._position = 0
+        return rest
+
+    def _next_head(self) -> HeadReceived | None:
+        buffer = self._buffer
+        # One empty line before a request is ignored (RFC 9112 section 2.2).
+        if not self._blank_seen and buffer.startswith(b"\r\n", self._position):
+            self._blank_seen = True
+            self._position += 2
+            self._line_start = -1
+        start = self._position
+        if start == len(buffer):
+            return None
+        if self._fields < 0 and self._line_start < 0:
+            self._line_start = self._scanned = start
+        end = buffer.find(_END, max(start, self._scanned - 3))
+        if end < 0:
+            self._check_lines(len(buffer))
+            return None
+        block = bytes(buffer[start : end + 4])
+        if not self._is_clean(block):
+            self._check_lines(end + 2)
+        head = read_head(block)
+        self._position = end + 4
+        self._blank_seen = False
+        self._line_start = self._fields = -1
+        self._body = ChunkDecoder() if head.length == CHUNKED else head.length
+        return HeadReceived(head)
+
+    def _is_clean(self, block: bytes) -> bool:
+        """Return whether a complete head keeps all limits; quick."""
+        config = self._config
+        line_end = block.index(b"\r\n")
+        ends = block.count(b"\r\n")
+        return (
+            line_end <= config.max_request_line
+            and len(block) - line_end - 6 <= config.max_header_bytes
+            and ends <= config.max_header_fields + 2
+            and ends == block.count(b"\r") == block.count(b"\n")
+            and len(block.translate(None, _CONTROL_BYTES)) == len(block)
+        )
+
+    def _check_lines(self, until: int) -> None:
+        """Find what is wrong first, by its place, however the bytes were cut.
+
+        Raises:
+            RemoteProtocolError: a limit is passed or a byte is not allowed.
+        """
+        while True:
+            limit = self._limit()
+            end = self._buffer.find(
+                b"\r\n", max(self._line_start, self._scanned - 1), until
+            )
+            if end < 0:
+                # A CR at the end is the first half of a line end, as far as one knows.
+                open_end = self._buffer[until - 1] == 0x0D and until > self._line_start
+                self._check_line(until - 1 if open_end else until, limit)
+                return
+            self._check_line(end, limit)
+            self._fields += 1
+            if self._fields > self._config.max_header_fields:
+                raise RemoteProtocolError("too many header fields", status=431)
+            self._line_start = self._scanned = end + 2
+
+    def _limit(self) -> int:
+        """Return where the line that is looked at must have ended."""
+        config = self._config
+        if self._fields < 0:
+            return self._position + config.max_request_line
+        first = self._buffer.index(b"\r\n", self._position) + 2
+        return first + config.max_header_bytes
+
+    def _check_line(self, end: int, limit: int) -> None:
+        if _CONTROL.search(self._buffer, self._scanned, min(end, limit + 1)):
+            raise RemoteProtocolError("a byte is not allowed in a head", status=400)
+        if end > limit:
+            if self._fields < 0:
+                raise RemoteProtocolError("the request line is too long", status=414)
+            raise RemoteProtocolError("the header block is too large", status=431)
+        self._scanned = end
+
+    def _next_body(self) -> BodyReceived | RequestCompleted | None:
+        body = self._body
+        if isinstance(body, ChunkDecoder):
+            data, self._position = body.decode(self._buffer, self._position)
+            if data:
+                return BodyReceived(data)
+            if not body.done:
+                return None
+        elif body:
+            data = bytes(self._buffer[self._position : self._position + body])
+            if not data:
+                return None
+            self._position += len(data)
+            self._body = body - len(data)
+            return BodyReceived(data)
+        self._body = None
+        return _COMPLETED
