@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairway import Conversation, Message, route_class
+from fairway import Conversation, route_class
 
 urlpatterns: list[object] = []
 
@@ -12,18 +12,18 @@ class Room(Conversation):
 
     groups = ("room",)
 
-    def connected(self, message: Message) -> None:
-        self.accept()
+    def connected(self) -> None:
         self.reply(f"welcome over {self.protocol}")
 
-    def received(self, message: Message) -> None:
-        if message.text == "bye":
+    def received(self) -> None:
+        text = self.message.text
+        if text == "bye":
             self.close()
             return
         self.state["said"] = self.state.get("said", 0) + 1
-        self.broadcast("room", f"{self.protocol} {self.state['said']}: {message.text}")
+        self.broadcast("room", f"{self.protocol} {self.state['said']}: {text}")
 
-    def disconnected(self, message: Message) -> None:
+    def disconnected(self) -> None:
         self.broadcast("room", f"{self.protocol} left")
 
 
