@@ -1,0 +1,30 @@
+"""The contract of frame engines: bytes of one client in, wire events out."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from fairway.plugins.websocket.events import WireEvent
+
+__all__ = ["Engine", "EngineFactory"]
+
+
+class Engine(typing.Protocol):
+    """Reads the frames of one open connection; begins where the handshake ended.
+
+    It must enforce RFC 6455 and the limit, must not keep more than a message and a
+    frame's header, must not depend on how the bytes were cut, and never writes, waits
+    or raises. What a server sends needs no engine: `frames.build_message`.
+    """
+
+    def received(self, data: bytes) -> Sequence[WireEvent]:
+        """Read bytes.
+
+        After `CloseReceived` or `Failed` it returns nothing more.
+        """
+
+
+EngineFactory: TypeAlias = Callable[[int, bool], Engine]
+"""(bytes of the longest message, whether permessage-deflate is in use) to an engine."""

@@ -1,0 +1,213 @@
+"""Autobahn as frame engine: it reads frame headers, masks and control frames.
+
+It begins where its own `succeedHandshake` would end and never sees a byte of HTTP.
+Nothing of it that needs a transport, a timer or a future is used: it asks for no event
+loop library and keeps little per connection. Messages are assembled here, bounded at
+each frame, each fragment and each inflated byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+from autobahn.websocket.protocol import WebSocketServerProtocol
+
+from fairway.kit import RemoteProtocolError
+from fairway.plugins.websocket.deflate import Inflater
+from fairway.plugins.websocket.events import (
+    BytesReceived,
+    CloseReceived,
+    Failed,
+    PingReceived,
+    PongReceived,
+    TextReceived,
+    WireEvent,
+)
+from fairway.plugins.websocket.frames import CLOSE, TEXT, is_close_code
+
+__all__ = ["AutobahnEngine"]
+
+_PROTOCOL_ERROR, _NOT_UTF8, _TOO_BIG = 1002, 1007, 1009
+
+_CUT = 8192
+"""Bytes that Autobahn gets at once: it copies what is left after every frame."""
+_FREE_FRAGMENTS = 1024
+_FRAGMENT_SIZE = 64
+"""Fragments beyond the free ones must have as many bytes in the mean."""
+
+_open_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class _Server:
+    """What Autobahn asks its factory."""
+
+    isServer = True  # noqa: N815
+
+
+class _Extension:
+    """Stands where Autobahn looks whether RSV1 has a meaning."""
+
+    EXTENSION_NAME = "permessage-deflate"
+
+
+class AutobahnEngine(WebSocketServerProtocol):
+    """Reads the frames of one connection; an `Engine`.
+
+    Args:
+        max_message: bytes of the longest message.
+        deflate: whether permessage-deflate is in use.
+    """
+
+    # What Autobahn copies from its factory into each connection stands here once.
+    factory: ClassVar[Any] = _Server
+    requireMaskedClientFrames = True  # noqa: N815
+    applyMask = True  # noqa: N815
+    autoPingPending = None  # noqa: N815
+    _perMessageCompress: Any = None  # noqa: N815
+
+    # Not Autobahn's constructor: it makes futures that nobody waits for.
+    def __init__(self, max_message: int, deflate: bool) -> None:
+        self.data = b""
+        self.current_frame: Any = None
+        self.inside_message = False
+        self.control_frame_data: Any = None
+        if deflate:
+            self._perMessageCompress = _Extension
+        self._limit = max_message
+        self._message: _Message | None = None
+        self._events: list[WireEvent] = []
+        self._ended = False
+
+    def received(self, data: bytes) -> Sequence[WireEvent]:
+        """Read bytes."""
+        try:
+            for start in range(0, len(data), _CUT):
+                if self._ended:
+                    break
+                self.data += data[start : start + _CUT]
+                while self.processData():
+                    pass
+        except RemoteProtocolError as error:
+            self._events.append(Failed(error.status, error.reason))
+            self._end()
+        events, self._events = self._events, []
+        return events
+
+    def _end(self) -> None:
+        self._ended = True
+        self.data = b""
+        self._message = None
+
+    # What follows is called by Autobahn's processData and processControlFrame.
+
+    def onFrameBegin(self) -> None:  # noqa: N802
+        """Take a frame's header."""
+        frame = self.current_frame
+        if frame.opcode >= CLOSE:
+            self.control_frame_data = []
+            return
+        if self._message is None:
+            inflated = frame.rsv != 0
+            self._message = _Message(
+                self._limit, text=frame.opcode == TEXT, inflated=inflated
+            )
+            self.inside_message = True
+        self._message.begin_frame(frame.length)
+
+    def onFrameData(self, payload: bytes) -> None:  # noqa: N802
+        """Take a part of a frame, without its mask."""
+        if self.control_frame_data is not None:
+            self.control_frame_data.append(payload)
+        elif self._message is not None:
+            self._message.add(payload)
+
+    def onFrameEnd(self) -> bool:  # noqa: N802
+        """End a frame; False stops Autobahn."""
+        if self.control_frame_data is not None:
+            self.processControlFrame()
+        elif self.current_frame.fin and self._message is not None:
+            message, self._message = self._message, None
+            self.inside_message = False
+            self._events.append(message.finish())
+        self.current_frame = None
+        return not self._ended
+
+    def _onPing(self, payload: bytes) -> None:  # noqa: N802
+        self._events.append(PingReceived(payload))
+
+    def _onPong(self, payload: bytes) -> None:  # noqa: N802
+        self._events.append(PongReceived(payload))
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool:  # noqa: N802, N803
+        """Take a close frame; True stops Autobahn."""
+        if code is not None and not is_close_code(code):
+            raise RemoteProtocolError("invalid close code", status=_PROTOCOL_ERROR)
+        try:
+            reason = (reasonRaw or b"").decode()
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+        self._events.append(CloseReceived(code, reason))
+        self._end()
+        return True
+
+    def _protocol_violation(self, reason: str) -> NoReturn:
+        raise RemoteProtocolError(reason, status=_PROTOCOL_ERROR)
+
+
+class _Message:
+    """A message on its way in. Text is decoded once, strictly, as it arrives."""
+
+    __slots__ = (
+        "_bytes_left",
+        "_decoder",
+        "_fragments_left",
+        "_inflater",
+        "_pieces",
+    )
+
+    def __init__(self, limit: int, *, text: bool, inflated: bool) -> None:
+        # Data that cannot be compressed grows; zlib's deflateBound knows by how much.
+        self._bytes_left = limit + limit // 4 + 1024 if inflated else limit
+        self._fragments_left = _FREE_FRAGMENTS + limit // _FRAGMENT_SIZE
+        self._inflater = Inflater(limit) if inflated else None
+        self._decoder = _open_decoder() if text else None
+        self._pieces: list[Any] = []
+
+    def begin_frame(self, length: int) -> None:
+        """Count a frame by its header, before its content has come."""
+        self._bytes_left -= length
+        self._fragments_left -= 1
+        if self._bytes_left < 0:
+            raise RemoteProtocolError("the message is too large", status=_TOO_BIG)
+        if self._fragments_left < 0:
+            raise RemoteProtocolError(
+                "the message has too many fragments", status=_TOO_BIG
+            )
+
+    def add(self, piece: bytes) -> None:
+        """Take a part of the content, cut anywhere."""
+        self._keep(piece if self._inflater is None else self._inflater.received(piece))
+
+    def finish(self) -> WireEvent:
+        """Return the whole message."""
+        if self._inflater is not None:
+            self._keep(self._inflater.finished())
+        if self._decoder is None:
+            return BytesReceived(b"".join(self._pieces))
+        self._keep(b"", final=True)
+        return TextReceived("".join(self._pieces))
+
+    def _keep(self, piece: bytes, final: bool = False) -> None:
+        if self._decoder is None:
+            self._pieces.append(piece)
+            return
+        try:
+            self._pieces.append(self._decoder.decode(piece, final))
+        except UnicodeDecodeError:
+            raise _not_utf8() from None
+
+
+def _not_utf8() -> RemoteProtocolError:
+    return RemoteProtocolError("text is not UTF-8", status=_NOT_UTF8)
