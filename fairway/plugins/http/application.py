@@ -40,7 +40,7 @@ class Application(BaseHandler):
             request.close()
             send_finished(sender)
             raise
-        response._handler_class = sender
+        response._handler_class = sender  # type: ignore[attr-defined]
         try:
             answer(request, response)
         finally:

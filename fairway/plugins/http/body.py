@@ -22,22 +22,22 @@ PATIENCE = 60.0
 """Seconds without a sign of the other end until it is given up."""
 
 
-def open_body(message: Message) -> BinaryIO:
+def open_body(message: Message, reply_channel: Channel) -> BinaryIO:
     """Return the body of an `http.request` message as a file.
 
     Reading raises OSError when the host has it no longer.
     """
     if message.content.get("body_channel"):
-        return io.BufferedReader(_PulledBody(message), CHUNK_SIZE)
+        return io.BufferedReader(_PulledBody(message, reply_channel), CHUNK_SIZE)
     return io.BytesIO(message.content.get("body", b""))
 
 
 class _PulledBody(io.RawIOBase):
     """A body that comes in chunks, `WINDOW` of them on their way at any time."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, reply_channel: Channel) -> None:
         super().__init__()
-        self._reply_channel: Channel = message.reply_channel
+        self._reply_channel = reply_channel
         self._receiver: Receiver = message.layer.receiver(
             [message.content["body_channel"]]
         )

@@ -1,6 +1,6 @@
 """`request.META`: the CGI variables of a request, as Django's own servers give them.
 
-Source: RFC 3875 section 4.1, PEP 3333 and `wsgiref`, on which Django's runserver stands.
+Source: RFC 3875 section 4.1, PEP 3333, and `wsgiref`, which Django's runserver uses.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -51,7 +51,7 @@ class FairwayRequest(HttpRequest):
     @property
     def reply_channel(self) -> Channel:
         """Where the answer goes; a view may hand it on."""
-        return self.message.reply_channel
+        return cast(Channel, self.message.reply_channel)
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]  # noqa: N802
@@ -85,8 +85,8 @@ class FairwayRequest(HttpRequest):
         header = self.META.get("HTTP_COOKIE", "").encode("latin-1")
         return parse_cookie(header.decode(errors="replace"))
 
-    @property
-    def POST(self) -> QueryDict:  # type: ignore[override]  # noqa: N802
+    @property  # type: ignore[override]
+    def POST(self) -> QueryDict:  # noqa: N802
         """The fields of a form that was posted."""
         if not hasattr(self, "_post"):
             self._load_post_and_files()
@@ -97,7 +97,7 @@ class FairwayRequest(HttpRequest):
         self._post = post
 
     @property
-    def FILES(self) -> MultiValueDict[str, UploadedFile[Any]]:  # type: ignore[override]  # noqa: N802
+    def FILES(self) -> MultiValueDict[str, UploadedFile[Any]]:  # noqa: N802
         """The files of a form that was posted."""
         if not hasattr(self, "_files"):
             self._load_post_and_files()
@@ -115,7 +115,7 @@ class FairwayRequest(HttpRequest):
 
     @cached_property
     def _stream(self) -> BinaryIO:  # type: ignore[override]
-        return open_body(self.message)
+        return open_body(self.message, self.reply_channel)
 
     @cached_property
     def _content_type(self) -> tuple[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.http import FileResponse, StreamingHttpResponse
@@ -142,7 +142,8 @@ async def _watch_client(
     stream: ResponseStream, coming: asyncio.Future[bytes | None]
 ) -> None:
     watching = asyncio.ensure_future(asyncio.to_thread(stream.credit.watch))
-    await asyncio.wait({coming, watching}, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[Any]] = {coming, watching}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     stream.credit.wake()
     try:
         await watching

@@ -46,18 +46,19 @@ def close_response(response: HttpResponseBase) -> None:
             return
         _run_closers(response)
         response.closed = True
-        send_finished(response._handler_class)
+        send_finished(response._handler_class)  # type: ignore[attr-defined]
     except Exception:
         logger.exception("A receiver of request_finished failed")
 
 
 def _run_closers(response: HttpResponseBase) -> None:
-    for closer in response._resource_closers:
+    closers = response._resource_closers  # type: ignore[attr-defined]
+    for closer in closers:
         try:
             closer()
         except Exception:
             logger.debug("Closing a part of a response failed", exc_info=True)
-    response._resource_closers.clear()
+    closers.clear()
 
 
 def _done_directly(signal: Signal, known: Mapping[int, Callable[[], None]]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
 from urllib.parse import urlparse
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -41,13 +43,15 @@ class StaticFilesApplication(Application):
     def __init__(self) -> None:
         super().__init__()
         self._files = _Files()
+        # Django's own lets a path that leads out of the folders be a 500.
+        self._serve = convert_exception_to_response(self._files.serve)
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
         """Return a file, or what the site answers."""
         if not self._files.has(request):
             return super().get_response(request)
-        response: HttpResponseBase = self._files.get_response(request)
-        response._resource_closers.append(request.close)
+        response = cast(HttpResponseBase, self._serve(request))
+        response._resource_closers.append(request.close)  # type: ignore[attr-defined]
         return response
 
 
