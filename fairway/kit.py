@@ -29,6 +29,7 @@ from fairway.core.exceptions import (
     LayerUnavailable,
     LocalProtocolError,
     MessageTooLarge,
+    PeerRefused,
     RemoteProtocolError,
 )
 from fairway.core.names import decode_local, encode_local
@@ -116,6 +117,7 @@ __all__ = [
     "Operation",
     "Outcome",
     "Peer",
+    "PeerRefused",
     "ProcessInfo",
     "ProtocolSpec",
     "Receiver",

@@ -31,6 +31,8 @@ class Drop(StrEnum):
     """Written to the channel layer, which did not answer; never sent twice."""
     FAILOVER = "failover"
     """It waited on a channel layer that was restarted or replaced."""
+    UNANSWERED = "unanswered"
+    """A worker took it and neither ended it nor said that it is busy."""
     GONE = "gone"
     """Its peer had left."""
     SLOW = "slow"

@@ -3,8 +3,10 @@
 FairwayError
 ├── InvalidName (ValueError)             a channel or group name breaks the alphabet
 ├── MessageTooLarge (ValueError)         content above the limit
+├── StateTooLarge (ValueError)           a peer's state above the limit
 ├── ChannelFull                          a channel holds as much as it may
 ├── LayerUnavailable (ConnectionError)   the channel layer did not answer in time
+├── PeerRefused                          a limit stands before a new peer
 ├── PluginError                          a plugin cannot be used
 │   ├── UnknownPlugin                    nobody offers a plugin of that name
 │   └── MissingExtra (ImportError)       a package that a plugin needs is not installed
@@ -31,9 +33,11 @@ __all__ = [
     "LocalProtocolError",
     "MessageTooLarge",
     "MissingExtra",
+    "PeerRefused",
     "PluginError",
     "ProtocolError",
     "RemoteProtocolError",
+    "StateTooLarge",
     "UnknownPlugin",
     "nearest",
 ]
@@ -81,6 +85,23 @@ class MessageTooLarge(FairwayError, ValueError):
         )
 
 
+class StateTooLarge(FairwayError, ValueError):
+    """A peer's encoded state is above the limit.
+
+    Attributes:
+        size: bytes of the encoded state.
+        limit: bytes allowed.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"message.state of {size} bytes exceeds the limit of {limit} bytes; "
+            "it rides with every event, so keep larger values in a session or a model"
+        )
+
+
 class ChannelFull(FairwayError):
     """A channel holds as many messages as its capacity allows.
 
@@ -111,6 +132,23 @@ class LayerUnavailable(FairwayError, ConnectionError):
         self.reason = reason
         self.sent = sent
         super().__init__(f"channel layer {url} is unavailable: {reason}")
+
+
+class PeerRefused(FairwayError):
+    """A limit stands before a new peer; nothing of it was kept.
+
+    Attributes:
+        limit: the name of the limit in `LIMITS`: `peers` (the server is full),
+            `peers_per_address` or `handshakes_per_second` (this address is).
+        client: the display address of the refused client.
+        retry_after: seconds after which it may be worth to try again.
+    """
+
+    def __init__(self, limit: str, client: str, retry_after: float = 1.0) -> None:
+        self.limit = limit
+        self.client = client
+        self.retry_after = retry_after
+        super().__init__(f"{client} is refused by the limit {limit!r}")
 
 
 class PluginError(FairwayError):

@@ -29,7 +29,7 @@ def install_reactor(loop: asyncio.AbstractEventLoop) -> Any:
     if "twisted.internet.reactor" not in sys.modules:
         from twisted.internet import asyncioreactor
 
-        asyncioreactor.install(loop)
+        asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     from twisted.internet import reactor
 
     if getattr(reactor, "_asyncioEventloop", None) is not loop:

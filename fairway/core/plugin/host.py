@@ -108,6 +108,11 @@ class Host(typing.Protocol):
             path: goes with every event of the peer.
             head: of a peer that began with an HTTP request: its path goes with every
                 event, its query string, headers, scheme and server with the first.
+
+        Raises:
+            PeerRefused: a limit stands before it, counted by the host. Answer on the
+                wire (HTTP 503 for `peers`, else 429; hang up; ignore the datagram). An
+                exception that leaves `accept` of `listen_stream` hangs up by itself.
         """
 
     def close_peer(self, peer: Peer) -> None:
@@ -122,6 +127,13 @@ class Host(typing.Protocol):
         Never blocks and never raises when the bus cannot take it: the host keeps the
         event, calls `hold(peer, False)`, tries again, and calls `refuse` when the
         event's patience is over. Events of one peer leave in order.
+        """
+
+    def send(self, channel: str, content: Content) -> None:
+        """Put content on a channel with a single reader (`?`), without an envelope.
+
+        For consumers that pull a body or wait for credit. Never blocks; what the channel
+        does not take is dropped and counted.
         """
 
     async def listen_stream(
@@ -159,7 +171,9 @@ class Host(typing.Protocol):
     async def claim(self, key: str, ttl: float) -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds."""
 
-    async def blocking(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def blocking(
+        self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run a call that may block (files, Django) in a thread and return its result."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -211,7 +211,9 @@ class Plugins:
                 f"was written for plugin API {spec.api}, this is {API_VERSION}",
             )
         if other := self.protocols.get(spec.name):
-            raise PluginError(name, f"{spec.name!r} is also declared by {other.plugin!r}")
+            raise PluginError(
+                name, f"{spec.name!r} is also declared by {other.plugin!r}"
+            )
         for module in spec.requires:
             if importlib.util.find_spec(module) is None:
                 raise MissingExtra(name, module, spec.install or module)

@@ -7,7 +7,7 @@ performs the steps: it is the only place where they become effects.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -208,7 +208,10 @@ class _Connection(Generic[ConfigT]):
         self.run(lambda: self._mapping.received(data, self._now()))
 
     def writable(self, ready: bool) -> None:
-        if not ready and self.stream.unsent_bytes > self._protocol.host.limits.unsent_bytes:
+        if (
+            not ready
+            and self.stream.unsent_bytes > self._protocol.host.limits.unsent_bytes
+        ):
             self.slow()
 
     def closed(self, reason: str) -> None:
@@ -261,7 +264,7 @@ class StreamProtocol(BaseProtocol[ConfigT]):
     `endpoints` when it has none.
     """
 
-    mapping: ClassVar[type[StreamMapping[Config]]]
+    mapping: ClassVar[type[StreamMapping[Any]]]
 
     def __init__(self, config: ConfigT, host: Host) -> None:
         super().__init__(config, host)
@@ -280,7 +283,7 @@ class StreamProtocol(BaseProtocol[ConfigT]):
 
     def accept(self, stream: Stream) -> _Connection[ConfigT]:
         """Begin a connection; also for streams that come from a mount's upgrade."""
-        mapping: StreamMapping[ConfigT] = self.mapping(self.config)  # type: ignore[assignment]
+        mapping: StreamMapping[ConfigT] = self.mapping(self.config)
         connection = _Connection(self, mapping, stream)
         self._connections.add(connection)
         connection.begin()
@@ -359,7 +362,7 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
     Set `mapping`. The config needs `bind`, a list such as `["udp:9999"]`.
     """
 
-    mapping: ClassVar[type[DatagramMapping[Config]]]
+    mapping: ClassVar[type[DatagramMapping[Any]]]
     idle: ClassVar[float] = 60.0
     """Seconds without a datagram or a reply after which a sender is forgotten."""
     max_senders: ClassVar[int] = 50_000
@@ -367,7 +370,7 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
     def __init__(self, config: ConfigT, host: Host) -> None:
         super().__init__(config, host)
         self.ports: list[DatagramPort] = []
-        self._mapping: DatagramMapping[ConfigT] = self.mapping(config)  # type: ignore[assignment]
+        self._mapping: DatagramMapping[ConfigT] = self.mapping(config)
         # In order of last use, so that the idle ones stand at the front.
         self._peers: dict[Hashable, Peer] = {}
         self._sweep: Timer | None = None

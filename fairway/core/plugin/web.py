@@ -70,7 +70,10 @@ class Exchange(typing.Protocol):
         """
 
     def respond(
-        self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
+        self,
+        status: int,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        body: bytes = b"",
     ) -> None:
         """Answer in one go; http adds Content-Length, Date and the like.
 
@@ -78,9 +81,7 @@ class Exchange(typing.Protocol):
             LocalProtocolError: it was answered already, or a header is not allowed.
         """
 
-    def start(
-        self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> None:
+    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Begin an answer whose body follows by `write`; raises like `respond`."""
 
     def write(self, data: bytes) -> None:

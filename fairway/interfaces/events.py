@@ -1,0 +1,287 @@
+"""The way of one protocol's events to the bus: filters, limits, envelope, order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fairway.core.bus import record
+from fairway.core.bus.layer import Send
+from fairway.core.content import Content, encode_content
+from fairway.core.drops import Drop
+from fairway.core.exceptions import MessageTooLarge, nearest
+from fairway.core.plugin.hookspecs import Filter
+from fairway.core.plugin.host import Refusal
+from fairway.core.plugin.protocol import BaseProtocol
+from fairway.core.plugin.spec import Event, ProtocolSpec
+from fairway.core.settings import Limits
+from fairway.interfaces.backplane import Backplane
+from fairway.interfaces.envelope import envelope_of, envelope_without_peer, join
+from fairway.interfaces.limits import BURST, spend
+from fairway.interfaces.order import PeerOrder
+from fairway.interfaces.outbound import Post
+from fairway.interfaces.peers import HoldReason, LocalPeer
+
+__all__ = ["Events"]
+
+_SWEEP_EVERY = 1.0
+
+log = logging.getLogger("fairway.interfaces")
+
+
+class Events:
+    """Sends the events of one protocol and keeps the order of its peers.
+
+    Args:
+        forget: called with a closed peer once its last event has ended.
+    """
+
+    def __init__(
+        self,
+        spec: ProtocolSpec,
+        limits: Limits,
+        backplane: Backplane,
+        *,
+        filters: tuple[Filter, ...],
+        forget: Callable[[LocalPeer], None],
+    ) -> None:
+        self.protocol: BaseProtocol[Any] | None = None
+        self._name = spec.name
+        self._ordered = spec.ordering == "peer"
+        self._limits = limits
+        self._backplane = backplane
+        self._filters = filters
+        self._forget = forget
+        self._events = {event.channel: event for event in spec.events}
+        self._expiries = {
+            event.channel: backplane.policy.expiry(event.channel)
+            for event in spec.events
+        }
+        self._shortest_expiry = min(self._expiries.values(), default=60.0)
+        # What peers have on the bus and since when, in order of time: one sweep looks
+        # for records that nobody ended, no event has a timer.
+        self._on_bus: dict[LocalPeer, tuple[float, str]] = {}
+        if self._ordered:
+            self._sweep()
+
+    def new_order(self) -> PeerOrder | None:
+        """Return the order of a new peer, None where events are not ordered."""
+        return PeerOrder() if self._ordered else None
+
+    def emit(self, peer: LocalPeer | None, channel: str, content: Content) -> None:
+        """Put an event on its channel; see `Host.emit`.
+
+        Raises:
+            ValueError: the protocol does not declare the channel.
+            TypeError: the content may not travel.
+        """
+        event = self._declared(channel)
+        if peer is not None and not peer.open:
+            self._backplane.drops.add(channel, Drop.GONE)
+            return
+        try:
+            filtered = self._filtered(peer, channel, content)
+            if filtered is None or not self._within_rate(peer, channel, content):
+                return
+            if peer is not None and peer.order is not None:
+                self._append(peer, peer.order, channel, filtered)
+            else:
+                self._send(peer, event, filtered)
+        except MessageTooLarge as error:
+            self._refuse(peer, channel, content, Refusal.TOO_LARGE, str(error))
+
+    def done(self, peer: LocalPeer, done: record.Done) -> None:
+        """End the peer's record on the bus: its events were consumed."""
+        order = peer.order
+        if order is not None and order.ended(done.order):
+            if done.state is not None:
+                order.state = bytes(done.state)
+            self._go_on(peer, order)
+
+    def busy(self, peer: LocalPeer, number: int) -> None:
+        """Keep waiting for the end of the peer's record."""
+        if peer.order is not None and peer.order.is_on_bus(number):
+            self._wait_on(peer)
+
+    def lost(self, peer: LocalPeer, number: int) -> None:
+        """End the peer's record on the bus: its worker counted it as dropped."""
+        order = peer.order
+        if order is not None and order.ended(number):
+            self._go_on(peer, order)
+
+    def close(self, peer: LocalPeer) -> None:
+        """Forget a closed peer, or see to it that this happens after its last event."""
+        if peer.order is None or peer.order.idle:
+            self._forget(peer)
+
+    def hold(self, peer: LocalPeer, reason: HoldReason, held: bool) -> None:
+        """Stop reading from a peer for a reason, or take the reason back."""
+        if reason is HoldReason.BUS and not held and not peer.has_waiting_events:
+            self._backplane.settled(peer)
+        before = peer.held
+        peer.held = before | reason if held else before & ~reason
+        if bool(before) != bool(peer.held) and peer.open and self.protocol is not None:
+            try:
+                self.protocol.hold(peer, not peer.held)
+            except Exception:
+                log.exception("protocol %s failed to hold %r", self._name, peer)
+
+    def refused(self, post: Post, why: Refusal) -> None:
+        """Tell the protocol that the bus did not take events in time."""
+        for content in post.contents:
+            self._refuse(post.peer, post.channel, content, why)
+        peer = post.peer
+        if peer is not None and peer.order is not None:
+            peer.order.give_up()
+            self._go_on(peer, peer.order)
+
+    def _declared(self, channel: str) -> Event:
+        try:
+            return self._events[channel]
+        except KeyError:
+            close = nearest(channel, self._events)
+            hint = f"; did you mean {close!r}?" if close else ""
+            raise ValueError(
+                f"protocol {self._name!r} declares no event {channel!r}{hint}"
+            ) from None
+
+    def _filtered(
+        self, peer: LocalPeer | None, channel: str, content: Content
+    ) -> Content | None:
+        """Run the filters; refuse the event when one drops it or fails."""
+        filtered = content
+        for filter_ in self._filters:
+            try:
+                answer = filter_(self._name, filtered, peer)
+            except Exception:
+                log.exception("a filter of events failed on %s", channel)
+                self._refuse(peer, channel, content, Refusal.FAILED)
+                return None
+            if answer is None:
+                self._refuse(peer, channel, content, Refusal.FILTERED)
+                return None
+            filtered = answer
+        return filtered
+
+    def _within_rate(
+        self, peer: LocalPeer | None, channel: str, content: Content
+    ) -> bool:
+        """Count an event against its peer's rate; False when it is dropped for it."""
+        if peer is None:
+            return True
+        now = time.monotonic()
+        spent = spend(peer.used_until, self._limits.messages_per_second, now)
+        if spent > now + BURST:
+            if peer.order is None:
+                self._refuse(peer, channel, content, Refusal.LIMIT)
+                return False
+            # A connection can wait: what is sent stands in its buffers.
+            if not peer.held & HoldReason.RATE:
+                self.hold(peer, HoldReason.RATE, True)
+                self._resume_at(peer, spent - BURST / 2)
+        peer.used_until = spent
+        return True
+
+    def _resume_at(self, peer: LocalPeer, when: float) -> None:
+        def look() -> None:
+            later = peer.used_until - BURST / 2
+            if later > time.monotonic():
+                self._resume_at(peer, later)
+            else:
+                self.hold(peer, HoldReason.RATE, False)
+
+        self._backplane.clock.call_at(when, look)
+
+    def _send(self, peer: LocalPeer | None, event: Event, content: Content) -> None:
+        payload = encode_content(content, self._backplane.policy.max_content)
+        if peer is None:
+            shared = envelope_without_peer(self._name)
+        else:
+            shared = envelope_of(peer, self._name)
+        send = Send(event.channel, join(shared, payload))
+        post = Post(self, peer, send, contents=(content,), patience=event.patience)
+        self._backplane.outbound.send(post)
+
+    def _append(
+        self, peer: LocalPeer, order: PeerOrder, channel: str, content: Content
+    ) -> None:
+        limit = self._backplane.policy.max_content
+        payload = encode_content({**content, "order": order.number}, limit)
+        order.add(channel, payload, content)
+        self._release(peer, order)
+        limits = self._limits
+        if order.waiting >= limits.held_events or order.size >= limits.held_bytes:
+            self.hold(peer, HoldReason.WAITING, True)
+
+    def _release(self, peer: LocalPeer, order: PeerOrder) -> None:
+        """Send what waits, unless something of the peer is on the bus."""
+        batch = order.release()
+        if batch is None:
+            return
+        send = Send(
+            batch.channel,
+            envelope_of(peer, self._name),
+            events=batch.payloads,
+            order=batch.order,
+            state=order.state,
+        )
+        self._on_bus[peer] = (time.monotonic(), batch.channel)
+        patience = self._events[batch.channel].patience
+        post = Post(self, peer, send, contents=batch.contents, patience=patience)
+        self._backplane.outbound.send(post)
+
+    def _go_on(self, peer: LocalPeer, order: PeerOrder) -> None:
+        """The peer's record has ended: send the next one, or let a closed peer go."""
+        self._on_bus.pop(peer, None)
+        self._release(peer, order)
+        if peer.held & HoldReason.WAITING:
+            limits = self._limits
+            few = 2 * order.waiting < limits.held_events
+            if few and 2 * order.size < limits.held_bytes:
+                self.hold(peer, HoldReason.WAITING, False)
+        if not peer.has_waiting_events:
+            self._backplane.settled(peer)
+        if order.idle and not peer.open:
+            self._forget(peer)
+
+    def _wait_on(self, peer: LocalPeer) -> None:
+        _, channel = self._on_bus.pop(peer)
+        self._on_bus[peer] = (time.monotonic(), channel)
+
+    def _refuse(
+        self,
+        peer: LocalPeer | None,
+        channel: str,
+        content: Content,
+        why: Refusal,
+        detail: str = "",
+    ) -> None:
+        self._backplane.drops.add(channel, why, 1, detail)
+        if self.protocol is None or (peer is not None and not peer.open):
+            return
+        try:
+            self.protocol.refuse(peer, channel, content, why)
+        except Exception:
+            log.exception("protocol %s failed to refuse %r", self._name, peer)
+
+    def _sweep(self) -> None:
+        """Release peers whose record nobody ended before it expired."""
+        now = time.monotonic()
+        overdue = []
+        for peer, (since, channel) in self._on_bus.items():
+            if since + self._shortest_expiry > now:
+                break
+            if since + self._expiries[channel] <= now:
+                overdue.append((peer, channel))
+        for peer, channel in overdue:
+            self._release_overdue(peer, channel)
+        self._backplane.clock.call_at(now + _SWEEP_EVERY, self._sweep)
+
+    def _release_overdue(self, peer: LocalPeer, channel: str) -> None:
+        if peer.behind is not None:  # the bus did not even take it yet
+            self._wait_on(peer)
+        elif peer.order is not None and peer.order.give_up() is not None:
+            self._backplane.drops.add(channel, Drop.UNANSWERED)
+            self._go_on(peer, peer.order)

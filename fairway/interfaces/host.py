@@ -1,0 +1,262 @@
+"""The host of one protocol: what the protocol sees of the server, and the reverse."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
+
+from fairway.core.bus import record
+from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
+from fairway.core.content import Content, encode_content
+from fairway.core.drops import Drop
+from fairway.core.exceptions import PeerRefused
+from fairway.core.plugin.hookspecs import Filter
+from fairway.core.plugin.host import Peer, Site
+from fairway.core.plugin.loading import LoadedProtocol
+from fairway.core.plugin.protocol import BaseProtocol
+from fairway.core.plugin.web import MountPoint, RequestHead
+from fairway.core.plugin.wire import (
+    DatagramHandler,
+    DatagramPort,
+    Listener,
+    Stream,
+    StreamHandler,
+)
+from fairway.core.settings import Limits
+from fairway.interfaces import datagrams, endpoints
+from fairway.interfaces.backplane import Backplane
+from fairway.interfaces.events import Events
+from fairway.interfaces.limits import Admission
+from fairway.interfaces.logs import protocol_log
+from fairway.interfaces.peers import LocalPeer
+
+__all__ = ["ProtocolHost"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("fairway.interfaces")
+
+
+class ProtocolHost:
+    """Implements `fairway.core.plugin.host.Host` for one protocol.
+
+    Args:
+        mounts: finds the mounts on a protocol.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedProtocol,
+        backplane: Backplane,
+        *,
+        limits: Limits,
+        site: Site,
+        grace: float,
+        event_filters: tuple[Filter, ...],
+        reply_filters: tuple[Filter, ...],
+        mounts: Callable[[str], Sequence[MountPoint]],
+    ) -> None:
+        self.name = loaded.spec.name
+        self.spec = loaded.spec
+        self.limits = limits
+        self.site = site
+        self.grace = grace
+        self.clock = backplane.clock
+        self.log = protocol_log(self.name, loaded.config)
+        self.protocol: BaseProtocol[Any] | None = None
+        self._backplane = backplane
+        self._mounts = mounts
+        self._reply_filters = reply_filters
+        self._replies = frozenset(loaded.spec.replies)
+        self._admission = Admission(limits)
+        self._setting = f'FAIRWAY["PLUGINS"]["{loaded.plugin}"]["bind"]'
+        self._events = Events(
+            loaded.spec,
+            limits,
+            backplane,
+            filters=event_filters,
+            forget=self._forget,
+        )
+
+    def serve(self, protocol: BaseProtocol[Any]) -> None:
+        """Carry this protocol."""
+        self.protocol = self._events.protocol = protocol
+
+    # What the protocol calls.
+
+    def open_peer(
+        self,
+        handle: object,
+        *,
+        client: str,
+        key: str | None = None,
+        path: str | None = None,
+        head: RequestHead | None = None,
+    ) -> LocalPeer:
+        """Begin a peer."""
+        peers = self._backplane.peers
+        if key is not None and (known := peers.find(f"{self.name}:{key}")):
+            return known
+        # A request is no handshake: it comes on a connection, among many.
+        handshake = head is None or self.spec.ordering == "peer"
+        try:
+            address = self._admission.enter(
+                client, time.monotonic(), handshake=handshake
+            )
+        except PeerRefused as refusal:
+            self.drop(Drop.LIMIT, detail=refusal.limit)
+            raise
+        local = peers.new_local()
+        identity = f"{self.name}:{local if key is None else key}"
+        peer = LocalPeer(self, handle=handle, identity=identity, client=client)
+        peer.local = local
+        peer.reply_channel = f"{self._backplane.mailbox}!{local}"
+        peer.address = address
+        peer.path = path if head is None else head.path
+        peer.head = head
+        peer.order = self._events.new_order()
+        peers.add(peer, returns=key is not None)
+        return peer
+
+    def close_peer(self, peer: Peer) -> None:
+        """End a peer."""
+        local = cast(LocalPeer, peer)
+        if not local.open:
+            return
+        local.open = False
+        backplane = self._backplane
+        backplane.peers.close(local)
+        for group in backplane.groups.leave_all(local):
+            backplane.port.post(GroupDiscard(group, local.reply_channel))
+        self._events.close(local)
+
+    def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
+        """Put an event on its channel."""
+        self._events.emit(cast(LocalPeer | None, peer), channel, content)
+
+    def send(self, channel: str, content: Content) -> None:
+        """Put content on a channel with a single reader."""
+        encoded = encode_content(content, self._backplane.policy.max_content)
+        self._backplane.port.post(
+            Send(channel, encoded), lambda outcome: self._sent(channel, outcome)
+        )
+
+    async def listen_stream(
+        self, endpoint: str, accept: Callable[[Stream], StreamHandler]
+    ) -> Listener:
+        """Accept connections."""
+        return await endpoints.listen(
+            endpoint, accept, clock=self.clock, setting=self._setting
+        )
+
+    async def listen_datagram(
+        self, address: str, handler: DatagramHandler
+    ) -> DatagramPort:
+        """Receive datagrams."""
+        return datagrams.listen(
+            address,
+            handler,
+            loop=self._backplane.loop,
+            setting=self._setting,
+            failed=lambda reason: self.drop(Drop.FAILED, detail=reason),
+        )
+
+    def mounts(self, on: str) -> Sequence[MountPoint]:
+        """Return what enabled plugins mount on a protocol, longest prefix first."""
+        return self._mounts(on)
+
+    def forward(self, reply_channel: str, content: Content) -> None:
+        """Hand content to the process that owns a peer."""
+        encoded = encode_content(content, self._backplane.policy.max_content)
+        self._backplane.port.post(Forward(reply_channel, encoded))
+
+    async def claim(self, key: str, ttl: float) -> bool:
+        """Return True to exactly one caller among all processes for `ttl` seconds."""
+        return await self._backplane.port.claim(f"{self.name}:{key}", ttl)
+
+    async def blocking(
+        self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a call that may block in a thread and return its result."""
+        result: T = await self._backplane.blocking(
+            functools.partial(call, *args, **kwargs)
+        )
+        return result
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside."""
+        self._backplane.spawn(work)
+
+    def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
+        """Count and log something of a peer that is dropped."""
+        self._backplane.drops.add(self.name, reason, 1, detail)
+
+    # What the mailbox calls.
+
+    def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
+        """Run the filters of replies and hand content to the protocol."""
+        if self.protocol is None:
+            return
+        try:
+            filtered = self._filtered(peers, content)
+            if filtered is None:
+                self._count(peers, Drop.FILTERED)
+                return
+            if not self._replies.issuperset(filtered):
+                unknown = sorted(filtered.keys() - self._replies)
+                self._count(peers, Drop.UNSUPPORTED, ", ".join(unknown))
+            self.protocol.deliver(peers, filtered)
+        except Exception:
+            log.exception("protocol %s failed to deliver", self.name)
+            self._count(peers, Drop.FAILED)
+
+    def done(self, peer: LocalPeer, done: record.Done) -> None:
+        """Events of a peer were consumed."""
+        self._events.done(peer, done)
+
+    def busy(self, peer: LocalPeer, order: int) -> None:
+        """Events of a peer are being consumed."""
+        self._events.busy(peer, order)
+
+    def lost(self, peer: LocalPeer, order: int) -> None:
+        """Events of a peer, or with order -1 a reply to it, were lost."""
+        if order >= 0:
+            self._events.lost(peer, order)
+        elif self.protocol is not None and peer.open:
+            self.protocol.disconnect(peer, "overflow")
+
+    def forwarded(self, peer: LocalPeer, content: Content) -> None:
+        """Another process handed something over."""
+        if self.protocol is None:
+            return
+        try:
+            self.protocol.forwarded(peer, content)
+        except Exception:
+            log.exception("protocol %s failed to take a forward", self.name)
+            self.drop(Drop.FAILED, peer)
+
+    def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | None:
+        filtered: Content | None = content
+        for filter_ in self._reply_filters:
+            if filtered is None:
+                break
+            one = peers[0] if len(peers) == 1 else None
+            filtered = filter_(self.name, filtered, one)
+        return filtered
+
+    def _count(
+        self, peers: Sequence[LocalPeer], reason: Drop, detail: str = ""
+    ) -> None:
+        self._backplane.drops.add(self.name, reason, len(peers), detail)
+
+    def _sent(self, channel: str, outcome: Outcome) -> None:
+        if outcome is not Outcome.ACCEPTED:
+            self._backplane.drops.add(channel, outcome.value)
+
+    def _forget(self, peer: LocalPeer) -> None:
+        self._backplane.peers.forget(peer)
+        self._admission.leave(peer.address)

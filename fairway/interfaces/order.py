@@ -1,0 +1,112 @@
+"""The order of one peer's events, decided purely.
+
+At most one record of a peer is on the bus. What happens meanwhile waits here and leaves
+together, events of one kind, once the record has ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from msgspec import Struct
+
+from fairway.core.content import Content, Encoded
+
+__all__ = ["Batch", "PeerOrder"]
+
+_BATCH_EVENTS = 256
+_BATCH_BYTES = 256 * 1024
+
+
+class _Waiting(Struct, frozen=True, gc=False):
+    channel: str
+    payload: Encoded
+    content: Content
+
+
+class Batch(Struct, frozen=True):
+    """Events of one kind that leave in one record."""
+
+    channel: str
+    payloads: tuple[Encoded, ...]
+    contents: tuple[Content, ...]
+    """What was encoded, to give back when the bus does not take it."""
+    order: int
+    """The order of the last of them."""
+
+
+class PeerOrder:
+    """Orders one peer's events; belongs to whoever calls it, knows no time."""
+
+    __slots__ = ("_on_bus", "_waiting", "number", "size", "state")
+
+    def __init__(self) -> None:
+        self.number = 0
+        """The `order` of the next event."""
+        self.size = 0
+        """Bytes that wait."""
+        self.state: Encoded | None = None
+        """The peer's state as consumers left it."""
+        self._on_bus: int | None = None
+        # Most peers are idle most of the time: no queue until something must wait.
+        self._waiting: deque[_Waiting] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait."""
+        return len(self._waiting) if self._waiting else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is on the bus."""
+        return self._on_bus is None and not self._waiting
+
+    def add(self, channel: str, payload: Encoded, content: Content) -> None:
+        """Append an event; its payload carries `number` as its order."""
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(_Waiting(channel, payload, content))
+        self.size += len(payload)
+        self.number += 1
+
+    def release(self) -> Batch | None:
+        """Take what may leave, None while a record is on the bus or nothing waits."""
+        waiting = self._waiting
+        if self._on_bus is not None or not waiting:
+            return None
+        channel = waiting[0].channel
+        order = self.number - len(waiting) - 1
+        taken: list[_Waiting] = []
+        size = 0
+        while waiting and waiting[0].channel == channel:
+            size += len(waiting[0].payload)
+            if taken and (size > _BATCH_BYTES or len(taken) == _BATCH_EVENTS):
+                break
+            taken.append(waiting.popleft())
+        order += len(taken)
+        self.size -= sum(len(event.payload) for event in taken)
+        if not waiting:
+            self._waiting = None
+        self._on_bus = order
+        return Batch(
+            channel,
+            tuple([event.payload for event in taken]),
+            tuple([event.content for event in taken]),
+            order,
+        )
+
+    def ended(self, order: int) -> bool:
+        """End the record whose last event has this order; False when it is another."""
+        if self._on_bus != order:
+            return False
+        self._on_bus = None
+        return True
+
+    def is_on_bus(self, order: int) -> bool:
+        """Return whether the record on the bus is the one of this order."""
+        return self._on_bus == order
+
+    def give_up(self) -> int | None:
+        """End the record on the bus without an answer; return its order."""
+        order, self._on_bus = self._on_bus, None
+        return order

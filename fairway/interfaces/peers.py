@@ -1,0 +1,155 @@
+"""Peers as this process keeps them, and the table that finds them."""
+
+from __future__ import annotations
+
+import secrets
+import typing
+from collections.abc import Iterator, Sequence
+from enum import IntFlag
+
+from fairway.core.bus import record
+from fairway.core.content import Content, Encoded
+from fairway.core.plugin.host import Peer
+from fairway.core.plugin.web import RequestHead
+from fairway.interfaces.order import PeerOrder
+
+__all__ = ["HoldReason", "LocalPeer", "PeerOwner", "PeerTable"]
+
+
+class HoldReason(IntFlag):
+    """Why a peer is not read; it is read again when no reason is left."""
+
+    WAITING = 1
+    """Too many of its events wait for a worker."""
+    BUS = 2
+    """The bus did not take its last event yet."""
+    RATE = 4
+    """It sends more than `messages_per_second`."""
+
+
+class PeerOwner(typing.Protocol):
+    """Who serves a peer: the host of its protocol, as the mailbox sees it."""
+
+    def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
+        """Put a reply on the wire of each peer."""
+
+    def done(self, peer: LocalPeer, done: record.Done) -> None:
+        """Events of the peer were consumed."""
+
+    def busy(self, peer: LocalPeer, order: int) -> None:
+        """Events of the peer are being consumed."""
+
+    def lost(self, peer: LocalPeer, order: int) -> None:
+        """Events of the peer, or with order -1 a reply to it, were lost."""
+
+    def forwarded(self, peer: LocalPeer, content: Content) -> None:
+        """Another process handed something over."""
+
+    def close_peer(self, peer: Peer) -> None:
+        """End the peer."""
+
+
+class LocalPeer:
+    """One client of one protocol; see `fairway.core.plugin.host.Peer`."""
+
+    __slots__ = (
+        "address",
+        "behind",
+        "client",
+        "envelope",
+        "fresh",
+        "groups",
+        "handle",
+        "head",
+        "held",
+        "id",
+        "local",
+        "open",
+        "order",
+        "owner",
+        "path",
+        "reply_channel",
+        "used_until",
+    )
+
+    def __init__(
+        self, owner: PeerOwner, *, handle: object, identity: str, client: str
+    ) -> None:
+        self.owner = owner
+        self.handle: typing.Any = handle
+        self.id = identity
+        self.local = ""
+        self.client = client
+        self.reply_channel = ""
+        self.open = True
+        self.address = ""
+        """What limits by address count it under."""
+        self.groups: set[str] | None = None
+        self.order: PeerOrder | None = None
+        """Where events are ordered by peer."""
+        self.path: str | None = None
+        self.head: RequestHead | None = None
+        """What it began with, until its first event left."""
+        self.fresh = True
+        """Whether its first event did not leave yet."""
+        self.envelope: Encoded = b""
+        """The envelope of its events after the first, once there was a second."""
+        self.held = HoldReason(0)
+        self.used_until = 0.0
+        """Until when its rate of messages is used up."""
+        self.behind: list[typing.Any] | None = None
+        """Its events that follow one which the bus did not take yet."""
+
+    @property
+    def has_waiting_events(self) -> bool:
+        """Whether the bus did not take all of its events yet."""
+        waiting = self.order is not None and self.order.waiting > 0
+        return waiting or self.behind is not None
+
+    def __repr__(self) -> str:
+        return f"<peer {self.id} at {self.client}>"
+
+
+class PeerTable:
+    """All peers of one mailbox."""
+
+    def __init__(self) -> None:
+        self._by_local: dict[str, LocalPeer] = {}
+        self._by_id: dict[str, LocalPeer] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_local)
+
+    def __iter__(self) -> Iterator[LocalPeer]:
+        return iter(list(self._by_local.values()))
+
+    def new_local(self) -> str:
+        """Return a local part that nobody here has and no stranger guesses."""
+        return secrets.token_hex(8)
+
+    def add(self, peer: LocalPeer, *, returns: bool) -> None:
+        """Remember a peer.
+
+        Args:
+            returns: whether `find` shall know it by its identity.
+        """
+        self._by_local[peer.local] = peer
+        if returns:
+            self._by_id[peer.id] = peer
+
+    def get(self, local: str) -> LocalPeer | None:
+        """Return the peer of a local part."""
+        return self._by_local.get(local)
+
+    def find(self, identity: str) -> LocalPeer | None:
+        """Return the open peer of an identity that returns."""
+        return self._by_id.get(identity)
+
+    def close(self, peer: LocalPeer) -> None:
+        """Let another peer take its identity."""
+        if self._by_id.get(peer.id) is peer:
+            del self._by_id[peer.id]
+
+    def forget(self, peer: LocalPeer) -> None:
+        """Drop a peer whose last event has left."""
+        self._by_local.pop(peer.local, None)
