@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.runserver import Command as DjangoCommand
 from django.utils import autoreload
+from django.utils.module_loading import import_string
 
 from fairway.core.assembly import assemble, is_configured
 from fairway.management.embedded import serve
 from fairway.management.events import EventLines
 from fairway.management.logs import log_to_console
 
-_Base: type[DjangoCommand]
-if apps.is_installed("django.contrib.staticfiles"):
-    from django.contrib.staticfiles.management.commands.runserver import (
-        Command as _Base,
-    )
-else:
+
+def _command_it_replaces() -> type[DjangoCommand]:
+    """Return the `runserver` that would run without fairway, to keep its options."""
+    if not apps.is_installed("django.contrib.staticfiles"):
+        return DjangoCommand
+    path = "django.contrib.staticfiles.management.commands.runserver.Command"
+    return cast(type[DjangoCommand], import_string(path))
+
+
+if TYPE_CHECKING:
     _Base = DjangoCommand
+else:
+    _Base = _command_it_replaces()
 
 
 class Command(_Base):
@@ -35,7 +41,12 @@ class Command(_Base):
 
     help = "Starts a development server for all enabled protocols."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    # Django's command sets them from its arguments.
+    addr: str
+    port: str
+    _raw_ipv6: bool
+
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add fairway's options to those of Django."""
         super().add_arguments(parser)
         parser.add_argument(
