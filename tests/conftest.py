@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.redis import RedisServer
 
+pytest.register_assert_rewrite("fairway.testing")
+
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:

@@ -7,10 +7,10 @@ at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any
 
 from fairway.core.bus import registry
 from fairway.core.bus.layer import (
@@ -26,7 +26,6 @@ from fairway.core.names import check_channel, check_group
 
 __all__ = ["Channel", "Group", "Outbox", "buffering", "set_after_commit"]
 
-T = TypeVar("T")
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
 
@@ -45,7 +44,7 @@ _after_commit: AfterCommit = lambda call: call()  # noqa: E731
 
 
 def set_after_commit(after_commit: AfterCommit) -> None:
-    """Say how to call something after the current transaction; set by the consumer side."""
+    """Say how to call something after the current transaction."""
     global _after_commit
     _after_commit = after_commit
 
@@ -61,7 +60,11 @@ def buffering(outbox: Outbox) -> Iterator[Outbox]:
 
 
 class _Sender:
-    """What Channel and Group share: a layer, and when operations leave."""
+    """What Channel and Group share: a layer, and when operations leave.
+
+    The layer is asked for at each use, so that one made at import time uses the layer
+    of the moment: that of the consumer, or of the test, in which it sends.
+    """
 
     __slots__ = ("_layer", "name")
 
@@ -76,7 +79,7 @@ class _Sender:
         return f"{type(self).__name__}({self.name!r})"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self.name))
@@ -84,26 +87,48 @@ class _Sender:
     @property
     def layer(self) -> ChannelLayer:
         """The channel layer behind it: the consumer's, else the default one."""
-        if self._layer is None:
-            outbox = _outbox.get()
-            self._layer = outbox.layer if outbox else registry.get_layer()
-        return self._layer
+        if self._layer is not None:
+            return self._layer
+        outbox = _outbox.get()
+        return registry.get_layer() if outbox is None else outbox.layer
 
     def _encode(self, content: Content) -> bytes:
         return encode_content(content, self.layer.policy.max_content)
 
     def _leave(
-        self, operation: Operation, *, immediately: bool, on_commit: bool
+        self,
+        operation: Operation,
+        *,
+        immediately: bool = False,
+        on_commit: bool = False,
     ) -> None:
-        if on_commit:
-            layer = self.layer
-            _after_commit(lambda: layer.send_many([operation]))
-            return
-        outbox = _outbox.get()
-        if immediately or outbox is None or outbox.layer is not self.layer:
+        if not self._held(operation, immediately=immediately, on_commit=on_commit):
             self.layer.send_many([operation])
-        else:
-            outbox.operations.append(operation)
+
+    async def _aleave(
+        self,
+        operation: Operation,
+        *,
+        immediately: bool = False,
+        on_commit: bool = False,
+    ) -> None:
+        # Held in the caller's own thread: transactions belong to threads.
+        if not self._held(operation, immediately=immediately, on_commit=on_commit):
+            await asyncio.to_thread(self.layer.send_many, [operation])
+
+    def _held(
+        self, operation: Operation, *, immediately: bool, on_commit: bool
+    ) -> bool:
+        """Keep an operation that leaves later; return whether this is one."""
+        layer = self.layer
+        if on_commit:
+            _after_commit(lambda: layer.send_many([operation]))
+            return True
+        outbox = _outbox.get()
+        if immediately or outbox is None or outbox.layer is not layer:
+            return False
+        outbox.operations.append(operation)
+        return True
 
 
 class Channel(_Sender):
@@ -157,11 +182,8 @@ class Channel(_Sender):
         expiry: float | None = None,
     ) -> None:
         """`send` for async code; a send that leaves now does so in a thread."""
-        await _in_thread(
-            lambda: self.send(
-                content, immediately=immediately, on_commit=on_commit, expiry=expiry
-            )
-        )
+        send = Send(self.name, self._encode(content), expiry)
+        await self._aleave(send, immediately=immediately, on_commit=on_commit)
 
 
 class Group(_Sender):
@@ -178,13 +200,11 @@ class Group(_Sender):
 
     def add(self, channel: Channel | str, *, immediately: bool = False) -> None:
         """Make a channel a member, or renew its membership."""
-        operation = GroupAdd(self.name, check_channel(str(channel)))
-        self._leave(operation, immediately=immediately, on_commit=False)
+        self._leave(self._add(channel), immediately=immediately)
 
     def discard(self, channel: Channel | str, *, immediately: bool = False) -> None:
         """End a channel's membership; silent when it is no member."""
-        operation = GroupDiscard(self.name, check_channel(str(channel)))
-        self._leave(operation, immediately=immediately, on_commit=False)
+        self._leave(self._discard(channel), immediately=immediately)
 
     def send(
         self,
@@ -200,8 +220,7 @@ class Group(_Sender):
         Members that are full are skipped and counted; ChannelFull is never raised.
         Arguments and other errors are those of `Channel.send`.
         """
-        names: Sequence[str] = [check_channel(str(channel)) for channel in exclude]
-        send = GroupSend(self.name, self._encode(content), tuple(names), expiry)
+        send = self._send(content, exclude, expiry)
         self._leave(send, immediately=immediately, on_commit=on_commit)
 
     def channels(self) -> list[str]:
@@ -222,13 +241,13 @@ class Group(_Sender):
 
     async def aadd(self, channel: Channel | str, *, immediately: bool = False) -> None:
         """`add` for async code."""
-        await _in_thread(lambda: self.add(channel, immediately=immediately))
+        await self._aleave(self._add(channel), immediately=immediately)
 
     async def adiscard(
         self, channel: Channel | str, *, immediately: bool = False
     ) -> None:
         """`discard` for async code."""
-        await _in_thread(lambda: self.discard(channel, immediately=immediately))
+        await self._aleave(self._discard(channel), immediately=immediately)
 
     async def asend(
         self,
@@ -240,24 +259,25 @@ class Group(_Sender):
         expiry: float | None = None,
     ) -> None:
         """`send` for async code."""
-        await _in_thread(
-            lambda: self.send(
-                content,
-                exclude=exclude,
-                immediately=immediately,
-                on_commit=on_commit,
-                expiry=expiry,
-            )
-        )
+        send = self._send(content, exclude, expiry)
+        await self._aleave(send, immediately=immediately, on_commit=on_commit)
 
     async def achannels(self) -> list[str]:
         """`channels` for async code."""
-        return await _in_thread(self.channels)
+        return await asyncio.to_thread(self.channels)
 
     async def acount(self) -> int:
         """`count` for async code."""
-        return await _in_thread(self.count)
+        return await asyncio.to_thread(self.count)
 
+    def _add(self, channel: Channel | str) -> GroupAdd:
+        return GroupAdd(self.name, check_channel(str(channel)))
 
-async def _in_thread(call: Callable[[], T]) -> T:
-    return await asyncio.to_thread(call)
+    def _discard(self, channel: Channel | str) -> GroupDiscard:
+        return GroupDiscard(self.name, check_channel(str(channel)))
+
+    def _send(
+        self, content: Content, exclude: Iterable[Channel | str], expiry: float | None
+    ) -> GroupSend:
+        names = tuple(check_channel(str(channel)) for channel in exclude)
+        return GroupSend(self.name, self._encode(content), names, expiry)

@@ -1,25 +1,34 @@
 """The queue engine under the memory layer: operations and the time in, effects out.
 
 Pure: no lock, no clock, no thread. Whoever runs it serialises the calls, passes the
-time (seconds, any steady clock) and rings whoever waits on the channels it names.
+time (seconds, any steady clock), rings whoever waits on the channels in `touched` and
+counts what is in `dropped`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from msgspec import Raw
 
 from fairway.core.bus import layer as op
-from fairway.core.bus import record
-from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome, raw
-from fairway.core.bus.record import Body, Kind
-from fairway.core.drops import Drop, Drops
+from fairway.core.bus.bodies import (
+    body_of,
+    capacity_of,
+    expiry_of,
+    is_control,
+    queue_of,
+)
+from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
+from fairway.core.bus.record import Body, Kind, Message
+from fairway.core.drops import Drop
 from fairway.core.names import local_of, mailbox_of
 
 __all__ = ["Engine", "Entry"]
 
-Entry = tuple[float, Kind, Body]
-"""What waits on a channel: deadline, kind, body."""
+Entry = tuple[float, Kind, Body, int]
+"""What waits on a channel: deadline, kind, body, bytes of content."""
 
 MAILBOX_BYTES = 64 * 1024 * 1024
 PROVISIONAL_LEASE = 30.0
@@ -47,14 +56,16 @@ class _Group:
 class Engine:
     """Queues, groups, leases and claims as plain data.
 
-    After `apply`, `touched` names the channels that got something (a mailbox with its
-    `!`); the caller rings their listeners and clears it.
+    A queue is named as in `bodies.queue_of`: a channel, or a mailbox with its `!`. A
+    queue without entries does not exist.
     """
 
-    def __init__(self, policy: LayerPolicy, drops: Drops) -> None:
+    def __init__(self, policy: LayerPolicy) -> None:
         self.policy = policy
-        self.drops = drops
         self.touched: list[str] = []
+        """Queues that got something; the caller clears it."""
+        self.dropped: list[tuple[str, Drop, int]] = []
+        """(channel, reason, count) of what was dropped; the caller clears it."""
         self._queues: dict[str, _Queue] = {}
         self._groups: dict[str, _Group] = {}
         self._leases: dict[str, float] = {}
@@ -68,50 +79,38 @@ class Engine:
         match operation:
             case op.Send():
                 return self._send(operation, now)
-            case op.Done(reply_channel=channel, order=order, state=state):
-                done = record.Done(local_of(channel), order, raw(state))
-                return self._control(channel, Kind.DONE, done, now)
             case op.GroupSend():
                 return self._group_send(operation, now)
-            case op.GroupAdd(group=group, channel=channel):
-                return self._group_add(group, channel, now)
-            case op.GroupDiscard(group=group, channel=channel):
-                return self._group_discard(group, channel, now)
-            case op.Busy(reply_channel=channel, order=order):
-                busy = record.Busy(local_of(channel), order)
-                return self._control(channel, Kind.BUSY, busy, now)
-            case op.Lost(reply_channel=channel, order=order):
-                lost = record.Lost(local_of(channel), order)
-                return self._control(channel, Kind.LOST, lost, now)
-            case op.Forward(reply_channel=channel, content=content):
-                forward = record.Forward(local_of(channel), record.Raw(content))
-                return self._control(channel, Kind.FORWARD, forward, now)
-            case op.Canary(mailbox=mailbox, token=token):
-                canary = record.Canary(token)
-                return self._control(f"{mailbox}!", Kind.CANARY, canary, now)
+            case op.GroupAdd():
+                return self._group_add(operation, now)
+            case op.GroupDiscard():
+                return self._group_discard(operation, now)
+            case _:
+                return self._control(operation, now)
 
     def take(
         self, channels: Sequence[str], limit: int, now: float
     ) -> list[tuple[str, Entry]]:
         """Take up to `limit` entries, one of each channel in turn."""
-        ready = [
-            (channel, queue)
-            for channel in channels
-            if (queue := self._queues.get(channel)) and self._trim(channel, queue, now)
-        ]
+        ready = [name for name in channels if self.has(name, now)]
         if len(ready) == 1:
-            channel, queue = ready[0]
-            count = min(limit, len(queue.entries))
-            return [(channel, self._pop(channel, queue)) for _ in range(count)]
+            return self._take_one(ready[0], limit, now)
         taken: list[tuple[str, Entry]] = []
         while ready and len(taken) < limit:
-            waiting = []
-            for channel, queue in ready[: limit - len(taken)]:
-                taken.append((channel, self._pop(channel, queue)))
-                if queue.entries and self._trim(channel, queue, now):
-                    waiting.append((channel, queue))
-            ready = waiting
+            served = ready[: limit - len(taken)]
+            taken += [(name, self._pop(name)) for name in served]
+            ready = [name for name in served if self.has(name, now)]
         return taken
+
+    def has(self, name: str, now: float) -> bool:
+        """Return whether something waits on a queue that has not expired."""
+        queue = self._queues.get(name)
+        if queue is None:
+            return False
+        if queue.entries[0][0] > now:
+            return True
+        self._trim(name, queue, now)
+        return name in self._queues
 
     def open_mailbox(self, mailbox: str) -> None:
         """Keep a mailbox in its groups until it is closed."""
@@ -130,7 +129,9 @@ class Engine:
         if (found := self._groups.get(group)) is None:
             return []
         self._reap(found, now)
-        locals_ = [f"{m}!{local}" for m, all_ in found.mailboxes.items() for local in all_]
+        locals_ = [
+            f"{m}!{local}" for m, all_ in found.mailboxes.items() for local in all_
+        ]
         return locals_ + list(found.plain)
 
     def claim(self, key: str, ttl: float, now: float) -> bool:
@@ -142,129 +143,130 @@ class Engine:
 
     def statistics(self, channel: str, now: float) -> ChannelStatistics:
         """Return the state of a channel; its age is unknown to this engine."""
-        queue = self._queues.get(channel)
-        waiting = len(queue.entries) if queue and self._trim(channel, queue, now) else 0
+        waiting = len(self._queues[channel].entries) if self.has(channel, now) else 0
         return ChannelStatistics(waiting, None)
 
+    def _take_one(self, name: str, limit: int, now: float) -> list[tuple[str, Entry]]:
+        queue = self._queues[name]
+        entries = queue.entries
+        taken: list[tuple[str, Entry]] = []
+        expired = 0
+        while entries and len(taken) < limit:
+            entry = entries.popleft()
+            queue.size -= entry[3]
+            if entry[0] > now:
+                taken.append((name, entry))
+            else:
+                expired += 1
+        if expired:
+            self.dropped.append((name, Drop.EXPIRED, expired))
+        if not entries:
+            del self._queues[name]
+        return taken
+
     def _send(self, send: op.Send, now: float) -> Outcome:
-        channel = send.channel
-        body: Body
+        size = len(send.content)
         if send.events is not None:
-            events = [record.Raw(event) for event in send.events]
-            body = record.Event(
-                record.Raw(send.content), events, send.order, raw(send.state)
-            )
-            kind = Kind.EVENT
-        else:
-            mailbox = mailbox_of(channel)
-            local = local_of(channel) if mailbox else ""
-            body = record.Message(local, record.Raw(send.content))
-            kind = Kind.MESSAGE
-        expiry = self.policy.expiry(channel) if send.expiry is None else send.expiry
-        return self._push(channel, (now + expiry, kind, body), now, len(send.content))
+            size += sum(map(len, send.events))
+        entry: Entry = (now + expiry_of(send, self.policy), *body_of(send), size)
+        return self._push(queue_of(send), entry, now)
 
-    def _control(self, channel: str, kind: Kind, body: Body, now: float) -> Outcome:
-        entry = (now + op.CONTROL_EXPIRY, kind, body)
-        return self._push(channel, entry, now, 0, control=True)
+    def _control(self, operation: op.Operation, now: float) -> Outcome:
+        entry: Entry = (now + op.CONTROL_EXPIRY, *body_of(operation), 0)
+        return self._push(queue_of(operation), entry, now)
 
-    def _push(
-        self, channel: str, entry: Entry, now: float, size: int, control: bool = False
-    ) -> Outcome:
-        mailbox = mailbox_of(channel)
-        key = f"{mailbox}!" if mailbox else channel
-        if (queue := self._queues.get(key)) is None:
-            queue = self._queues[key] = _Queue()
-        if queue.entries and queue.entries[0][0] <= now:
-            self._trim(key, queue, now)
-        policy = self.policy
-        room = policy.mailbox_capacity if mailbox else policy.capacity(channel)
-        if len(queue.entries) >= (room * 2 if control else room):
-            return Outcome.FULL
-        if mailbox and not control and queue.size + size > MAILBOX_BYTES:
+    def _push(self, name: str, entry: Entry, now: float) -> Outcome:
+        queue = self._queues.get(name)
+        if queue is not None and queue.entries[0][0] <= now:
+            self._trim(name, queue, now)
+            queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue()
+        elif not self._has_room(name, queue, entry):
             return Outcome.FULL
         queue.entries.append(entry)
-        queue.size += size
-        self.touched.append(key)
+        queue.size += entry[3]
+        self.touched.append(name)
         return Outcome.ACCEPTED
+
+    def _has_room(self, name: str, queue: _Queue, entry: Entry) -> bool:
+        capacity = capacity_of(name, self.policy)
+        if is_control(entry[1]):
+            return len(queue.entries) < capacity * 2
+        if name[-1] == "!" and queue.size + entry[3] > MAILBOX_BYTES:
+            return False
+        return len(queue.entries) < capacity
 
     def _group_send(self, send: op.GroupSend, now: float) -> Outcome:
         if (group := self._groups.get(send.group)) is None:
             return Outcome.ACCEPTED
         self._reap(group, now)
-        expiry = self.policy.expiry(send.group) if send.expiry is None else send.expiry
-        content = record.Raw(send.content)
-        shared = record.GroupMessage(send.group, content, list(send.exclude))
-        entry: Entry = (now + expiry, Kind.GROUP, shared)
+        deadline = now + expiry_of(send, self.policy)
         size = len(send.content)
+        shared: Entry = (deadline, *body_of(send), size)
         for mailbox in group.mailboxes:
-            if self._push(f"{mailbox}!", entry, now, size) is Outcome.FULL:
-                self.drops.add(mailbox, Drop.FULL)
-        plain: Entry = (now + expiry, Kind.MESSAGE, record.Message("", content))
+            if self._push(f"{mailbox}!", shared, now) is Outcome.FULL:
+                self.dropped.append((mailbox, Drop.FULL, 1))
+        message = Message("", Raw(send.content))
+        plain: Entry = (deadline, Kind.MESSAGE, message, size)
         for channel in group.plain:
             if channel not in send.exclude:
-                if self._push(channel, plain, now, size) is Outcome.FULL:
-                    self.drops.add(channel, Drop.FULL)
+                if self._push(channel, plain, now) is Outcome.FULL:
+                    self.dropped.append((channel, Drop.FULL, 1))
         return Outcome.ACCEPTED
 
-    def _group_add(self, name: str, channel: str, now: float) -> Outcome:
-        group = self._groups.setdefault(name, _Group())
-        mailbox = mailbox_of(channel)
+    def _group_add(self, add: op.GroupAdd, now: float) -> Outcome:
+        mailbox = mailbox_of(add.channel)
         if not mailbox:
-            group.plain[channel] = now + op.GROUP_EXPIRY
+            group = self._groups.setdefault(add.group, _Group())
+            group.plain[add.channel] = now + self.policy.group_expiry
             return Outcome.ACCEPTED
-        local = local_of(channel)
-        body = record.Membership(name, local)
-        outcome = self._control(channel, Kind.ADD, body, now)
+        outcome = self._control(add, now)
         if outcome is Outcome.ACCEPTED:
-            group.mailboxes.setdefault(mailbox, set()).add(local)
-            self._leases.setdefault(mailbox, now + PROVISIONAL_LEASE)
-        else:
-            self._drop_if_empty(name)
+            group = self._groups.setdefault(add.group, _Group())
+            group.mailboxes.setdefault(mailbox, set()).add(local_of(add.channel))
+            if self._leases.get(mailbox, 0.0) <= now:
+                self._leases[mailbox] = now + PROVISIONAL_LEASE
         return outcome
 
-    def _group_discard(self, name: str, channel: str, now: float) -> Outcome:
-        if (group := self._groups.get(name)) is None:
+    def _group_discard(self, discard: op.GroupDiscard, now: float) -> Outcome:
+        if (group := self._groups.get(discard.group)) is None:
             return Outcome.ACCEPTED
-        mailbox, local = mailbox_of(channel), local_of(channel)
+        mailbox, local = mailbox_of(discard.channel), local_of(discard.channel)
         outcome = Outcome.ACCEPTED
         if not mailbox:
-            group.plain.pop(channel, None)
+            group.plain.pop(discard.channel, None)
         elif local in (locals_ := group.mailboxes.get(mailbox, set())):
             locals_.discard(local)
             if not locals_:
                 del group.mailboxes[mailbox]
-            body = record.Membership(name, local)
-            outcome = self._control(channel, Kind.DISCARD, body, now)
-        self._drop_if_empty(name)
+            outcome = self._control(discard, now)
+        self._drop_if_empty(discard.group)
         return outcome
 
-    def _pop(self, channel: str, queue: _Queue) -> Entry:
+    def _pop(self, name: str) -> Entry:
+        queue = self._queues[name]
         entry = queue.entries.popleft()
+        queue.size -= entry[3]
         if not queue.entries:
-            self._queues.pop(channel, None)
-        elif channel.endswith("!"):
-            body = entry[2]
-            if isinstance(body, (record.Message, record.GroupMessage)):
-                queue.size -= len(bytes(body.content))
+            del self._queues[name]
         return entry
 
-    def _trim(self, channel: str, queue: _Queue, now: float) -> bool:
-        """Drop expired heads; return whether anything is left."""
+    def _trim(self, name: str, queue: _Queue, now: float) -> None:
+        """Drop expired heads, and the queue when nothing is left."""
         entries = queue.entries
         expired = 0
         while entries and entries[0][0] <= now:
-            entries.popleft()
+            queue.size -= entries.popleft()[3]
             expired += 1
         if expired:
-            self.drops.add(channel, Drop.EXPIRED, expired)
+            self.dropped.append((name, Drop.EXPIRED, expired))
         if not entries:
-            self._queues.pop(channel, None)
-        return bool(entries)
+            del self._queues[name]
 
     def _reap(self, group: _Group, now: float) -> None:
         for mailbox in [m for m in group.mailboxes if self._leases.get(m, 0.0) <= now]:
             del group.mailboxes[mailbox]
-            self._leases.pop(mailbox, None)
         for channel in [c for c, end in group.plain.items() if end <= now]:
             del group.plain[channel]
 
@@ -276,15 +278,15 @@ class Engine:
     def _sweep(self, now: float) -> None:
         """Free what nobody will ask for again."""
         self._swept = now
-        for channel, queue in list(self._queues.items()):
-            self._trim(channel, queue, now)
-        for name, group in list(self._groups.items()):
+        for name, queue in list(self._queues.items()):
+            self._trim(name, queue, now)
+        for group_name, group in list(self._groups.items()):
             self._reap(group, now)
-            self._drop_if_empty(name)
+            self._drop_if_empty(group_name)
+        _drop_past(self._leases, now)
         _drop_past(self._claims, now)
 
 
 def _drop_past(deadlines: dict[str, float], now: float) -> None:
-    past: Iterable[str] = [key for key, end in deadlines.items() if end <= now]
-    for key in past:
+    for key in [key for key, end in deadlines.items() if end <= now]:
         del deadlines[key]

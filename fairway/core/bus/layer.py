@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias, final
 
-import typing
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from fairway.core.bus.record import Body, Kind, Message
 from fairway.core.content import DEFAULT_MAX_CONTENT, Content, Encoded, decode_content
@@ -51,8 +51,6 @@ APPLY_TIMEOUT = 5.0
 """Seconds that operations may take before their outcome is known."""
 CONTROL_EXPIRY = 60.0
 """Seconds that records which are no messages (joins, ends of events) may wait."""
-GROUP_EXPIRY = 86_400.0
-"""Seconds after its last add that a normal channel stays a member of a group."""
 
 
 class Outcome(Enum):
@@ -187,9 +185,17 @@ class LayerPolicy:
         capacity: messages that a channel may hold, by channel name.
         expiry: seconds after which a message on a channel expires, by channel name.
         max_content: bytes of encoded content.
+        mailbox_capacity: messages that a mailbox may hold; twice as many records
+            which are no messages.
+        mailbox_lease: seconds after which a mailbox whose process vanished leaves its
+            groups.
+        group_expiry: seconds after its last add that a normal channel stays a member
+            of a group.
     """
 
     MAILBOX_CAPACITY = 20_000
+    MAILBOX_LEASE = 15.0
+    GROUP_EXPIRY = 86_400.0
 
     def __init__(
         self,
@@ -198,17 +204,21 @@ class LayerPolicy:
         expiry: Callable[[str], float] = lambda channel: 60.0,
         max_content: int = DEFAULT_MAX_CONTENT,
         mailbox_capacity: int = MAILBOX_CAPACITY,
+        mailbox_lease: float = MAILBOX_LEASE,
+        group_expiry: float = GROUP_EXPIRY,
     ) -> None:
         self.capacity = capacity
         self.expiry = expiry
         self.max_content = max_content
         self.mailbox_capacity = mailbox_capacity
+        self.mailbox_lease = mailbox_lease
+        self.group_expiry = group_expiry
 
 
 class Receiver(ABC):
     """Takes messages from channels, for threads that may block.
 
-    One thread at a time may take; `wake` and `close` may be called from any thread.
+    One thread at a time may take; the rest may be called from any thread.
     """
 
     @abstractmethod
@@ -227,7 +237,10 @@ class Receiver(ABC):
 
     @abstractmethod
     def wake(self) -> None:
-        """Make a blocked take, or else the next one, return; loses no message."""
+        """Make a blocked take, or else the next one, return; loses no message.
+
+        Waits for nothing, so that a signal handler may call it.
+        """
 
     @abstractmethod
     def resubscribe(self) -> None:
@@ -245,7 +258,10 @@ class MailboxOwner(typing.Protocol):
         """Take a batch in order; called in the event loop's thread, must not raise."""
 
     def memberships(self) -> Mapping[str, Collection[str]]:
-        """Return the local parts in each group, for the layer to restore them."""
+        """Return the local parts in each group, for the layer to restore them.
+
+        Called in the event loop's thread.
+        """
 
 
 class Mailbox(ABC):
@@ -276,7 +292,7 @@ class LayerPort(ABC):
     ) -> None:
         """Carry out an operation together with all others of this loop tick.
 
-        Never blocks or raises; `done` is called later, in the loop.
+        Never blocks or raises; `done` is called later, in the loop, and must not raise.
         """
 
     @abstractmethod
@@ -313,11 +329,14 @@ class ChannelLayer(ABC):
     """Where it is, without secrets."""
     policy: LayerPolicy
     drops: Drops
+    trouble: str
+    """Why the layer was unavailable last, for the text of errors."""
 
     def __init__(self, url: str, policy: LayerPolicy) -> None:
         self.url = url
         self.policy = policy
         self.drops = Drops()
+        self.trouble = "not reachable"
 
     @abstractmethod
     def apply(
@@ -422,13 +441,8 @@ class ChannelLayer(ABC):
             if outcome is Outcome.FULL:
                 raise ChannelFull(channel_of(operation))
             if outcome is not Outcome.ACCEPTED:
-                raise LayerUnavailable(
-                    self.url,
-                    "no answer in time"
-                    if outcome is Outcome.UNKNOWN
-                    else "not reachable",
-                    sent=outcome is Outcome.UNKNOWN,
-                )
+                unknown = outcome is Outcome.UNKNOWN
+                raise LayerUnavailable(self.url, self.trouble, sent=unknown)
 
     @final
     def group_add(self, group: str, channel: str) -> None:
@@ -459,8 +473,3 @@ def channel_of(operation: Operation) -> str:
             return mailbox
         case _:
             return operation.reply_channel
-
-
-def raw(encoded: Encoded | None) -> Raw | None:
-    """Return encoded content as it stands in a record's body."""
-    return None if encoded is None else Raw(encoded)

@@ -9,10 +9,10 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
-
 import typing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from fairway.core.bus.engine import Engine, Entry
 from fairway.core.bus.layer import (
@@ -37,8 +37,10 @@ _BATCH = 1000
 
 class _Listener(typing.Protocol):
     idle: bool
+    """Whether it wants to be rung; changed under the layer's lock only."""
 
-    def ring(self) -> None: ...
+    def ring(self) -> None:
+        """Wake it; the lock is held."""
 
 
 class MemoryLayer(ChannelLayer):
@@ -46,7 +48,7 @@ class MemoryLayer(ChannelLayer):
 
     def __init__(self, url: str, policy: LayerPolicy) -> None:
         super().__init__(url, policy)
-        self.engine = Engine(policy, self.drops)
+        self.engine = Engine(policy)
         self.lock = threading.Lock()
         self._listeners: dict[str, list[_Listener]] = {}
         self._receivers: set[_MemoryReceiver] = set()
@@ -56,12 +58,13 @@ class MemoryLayer(ChannelLayer):
     ) -> list[Outcome]:
         """Carry out operations in order; never waits."""
         now = time.monotonic()
-        engine = self.engine
         with self.lock:
+            engine = self.engine
             outcomes = [engine.apply(operation, now) for operation in operations]
             if engine.touched:
                 self._ring(engine.touched)
                 engine.touched = []
+        self.count_dropped()
         return outcomes
 
     def receiver(self, channels: Sequence[str]) -> Receiver:
@@ -91,19 +94,23 @@ class MemoryLayer(ChannelLayer):
         """Return the state of channels."""
         now = time.monotonic()
         with self.lock:
-            return {name: self.engine.statistics(name, now) for name in channels}
+            found = {name: self.engine.statistics(name, now) for name in channels}
+        self.count_dropped()
+        return found
 
     def flush(self) -> None:
-        """Forget all messages, groups and claims."""
+        """Forget all messages, groups and claims; listeners stay."""
         with self.lock:
-            opened = [name for name in self._listeners if name.endswith("!")]
-            self.engine = Engine(self.policy, self.drops)
-            for name in opened:
-                self.engine.open_mailbox(name[:-1])
+            self.engine = Engine(self.policy)
+            for name in self._listeners:
+                if name.endswith("!"):
+                    self.engine.open_mailbox(name[:-1])
 
     def close(self) -> None:
         """Close all receivers."""
-        for receiver in list(self._receivers):
+        with self.lock:
+            receivers = list(self._receivers)
+        for receiver in receivers:
             receiver.close()
 
     def listen(self, channel: str, listener: _Listener) -> None:
@@ -113,12 +120,11 @@ class MemoryLayer(ChannelLayer):
             self.engine.open_mailbox(channel[:-1])
 
     def unlisten(self, channel: str, listener: _Listener) -> None:
-        """Stop ringing, and ring others for what waits; the lock must be held."""
+        """Stop ringing `listener`; the lock must be held."""
         listeners = self._listeners.get(channel, [])
         if listener in listeners:
             listeners.remove(listener)
         if listeners:
-            self._ring([channel])
             return
         self._listeners.pop(channel, None)
         if channel.endswith("!"):
@@ -128,12 +134,25 @@ class MemoryLayer(ChannelLayer):
         """Drop a receiver that closed; the lock must be held."""
         self._receivers.discard(receiver)
 
-    def _ring(self, channels: Sequence[str]) -> None:
+    def pass_on(self, channels: Iterable[str], now: float) -> None:
+        """Ring for what waits on channels; the lock must be held.
+
+        Whoever was rung calls this when it leaves something behind: it may have taken
+        from another channel than the one it was rung for, and nobody else was told.
+        """
+        self._ring(name for name in channels if self.engine.has(name, now))
+
+    def count_dropped(self) -> None:
+        """Count what the engine dropped; without the lock, because it writes a log."""
+        if self.engine.dropped:
+            with self.lock:
+                dropped, self.engine.dropped = self.engine.dropped, []
+            for channel, reason, count in dropped:
+                self.drops.add(channel, reason, count)
+
+    def _ring(self, channels: Iterable[str]) -> None:
         for channel in channels:
-            listeners = self._listeners.get(channel)
-            if listeners is None:
-                continue
-            for listener in listeners:
+            for listener in self._listeners.get(channel, ()):
                 if listener.idle:
                     listener.idle = False
                     listener.ring()
@@ -146,6 +165,7 @@ class _MemoryReceiver(Receiver):
         self.idle = False
         self._layer = layer
         self._bell: SimpleQueue[None] = SimpleQueue()
+        self._waits = False
         self._woken = False
         self._closed = False
 
@@ -155,24 +175,18 @@ class _MemoryReceiver(Receiver):
     def take(self, limit: int, timeout: float | None = None) -> list[Delivery]:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            now = time.monotonic()
-            with self._layer.lock:
-                if self._woken or self._closed:
-                    self._woken = False
-                    return []
-                taken = self._layer.engine.take(self.channels, limit, now)
-                if taken:
-                    self._rotate()
-                    return [_delivery(channel, entry) for channel, entry in taken]
-                if end is not None and end <= now:
-                    return []
-                self.idle = True
-            self._wait(None if end is None else end - now)
+            taken = self._take_now(limit, end)
+            if taken is not None:
+                self._layer.count_dropped()
+                return [_delivery(channel, entry) for channel, entry in taken]
+            with suppress(Empty):
+                self._bell.get(timeout=end and max(0.0, end - time.monotonic()))
 
     def wake(self) -> None:
-        with self._layer.lock:
-            self._woken = True
-            self._ring_if_idle()
+        # Without the lock: the thread that a signal interrupts may hold it. Putting is
+        # reentrant.
+        self._woken = True
+        self._bell.put(None)
 
     def resubscribe(self) -> None:
         """Nothing lies between this layer and its receivers."""
@@ -185,26 +199,38 @@ class _MemoryReceiver(Receiver):
             for channel in self.channels:
                 self._layer.unlisten(channel, self)
             self._layer.forget(self)
-            self._ring_if_idle()
+            self._layer.pass_on(self.channels, time.monotonic())
+            self._bell.put(None)
 
-    def _wait(self, timeout: float | None) -> None:
-        try:
-            self._bell.get(timeout=timeout)
-        except Empty:
-            with self._layer.lock:
-                rung_meanwhile = not self.idle
-                self.idle = False
-            if rung_meanwhile:
-                self._bell.get()
+    def _take_now(
+        self, limit: int, end: float | None
+    ) -> list[tuple[str, Entry]] | None:
+        """Return what to hand over, or None to wait for the bell."""
+        now = time.monotonic()
+        with self._layer.lock:
+            rung = self._waits and not self.idle
+            self.idle = self._waits = False
+            if self._woken or self._closed:
+                self._answer_wake(now)
+                return []
+            taken = self._layer.engine.take(self.channels, limit, now)
+            if taken:
+                # Matters to takes that are smaller than the number of busy channels.
+                self.channels.append(self.channels.pop(0))
+                if rung:
+                    self._layer.pass_on(self.channels, now)
+            elif end is None or now < end:
+                self.idle = self._waits = True
+                return None
+            return taken
 
-    def _ring_if_idle(self) -> None:
-        if self.idle:
-            self.idle = False
-            self.ring()
-
-    def _rotate(self) -> None:
-        # Matters to takes that are smaller than the number of busy channels.
-        self.channels.append(self.channels.pop(0))
+    def _answer_wake(self, now: float) -> None:
+        self._woken = False
+        with suppress(Empty):
+            while True:
+                self._bell.get_nowait()
+        # It may have been rung for something that others can take.
+        self._layer.pass_on(self.channels, now)
 
 
 class _MemoryMailbox(Mailbox):
@@ -220,28 +246,34 @@ class _MemoryMailbox(Mailbox):
         self._layer = layer
         self._loop = loop
         self._owner = owner
-        self._channel = [f"{name}!"]
+        self._channel = f"{name}!"
+        self._closed = False
 
     def ring(self) -> None:
-        # The loop may be closing while a worker's thread still answers.
-        if not self._loop.is_closed():
+        try:
             self._loop.call_soon_threadsafe(self._drain)
+        except RuntimeError:
+            # The loop closed while another thread still answers.
+            self._closed = True
 
     def resubscribe(self) -> None:
         """Nothing lies between this layer and its mailboxes."""
 
     async def close(self) -> None:
+        self._closed = True
         with self._layer.lock:
-            self.idle = False
-            self._layer.unlisten(self._channel[0], self)
+            self._layer.unlisten(self._channel, self)
 
     def _drain(self) -> None:
+        if self._closed:
+            return
         now = time.monotonic()
         with self._layer.lock:
-            taken = self._layer.engine.take(self._channel, _BATCH, now)
+            taken = self._layer.engine.take((self._channel,), _BATCH, now)
             self.idle = len(taken) < _BATCH
         if len(taken) == _BATCH:
             self._loop.call_soon(self._drain)
+        self._layer.count_dropped()
         if taken:
             self._owner.deliver([_delivery(name, entry) for name, entry in taken])
 
@@ -279,6 +311,8 @@ class _MemoryPort(LayerPort):
         self._flush()
 
     def _flush(self) -> None:
+        if not self._posted:
+            return
         posted, self._posted = self._posted, []
         outcomes = self._layer.apply([operation for operation, _ in posted])
         for (_, done), outcome in zip(posted, outcomes, strict=True):
@@ -287,5 +321,5 @@ class _MemoryPort(LayerPort):
 
 
 def _delivery(channel: str, entry: Entry) -> Delivery:
-    deadline, kind, body = entry
+    deadline, kind, body, _ = entry
     return Delivery(channel, kind, body, deadline)

@@ -95,8 +95,8 @@ class Event(Struct, array_like=True, frozen=True):
     """The content of each event without the envelope."""
     order: int
     """The `order` of the last event."""
-    state: Raw | None
-    """The peer's state, None when it has none."""
+    state: bytes | None
+    """The peer's state as encoded content, None when it has none."""
 
 
 class GroupMessage(Struct, array_like=True, frozen=True):
@@ -120,8 +120,8 @@ class Done(Struct, array_like=True, frozen=True, gc=False):
 
     local: str
     order: int
-    state: Raw | None
-    """The peer's new state, None when it did not change."""
+    state: bytes | None
+    """The peer's new state as encoded content, None when it did not change."""
 
 
 class Busy(Struct, array_like=True, frozen=True, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,12 +13,14 @@ __all__ = ["DEFAULT", "get_layer", "install_factory", "override_layer", "reset"]
 
 DEFAULT = "default"
 
+_lock = threading.RLock()
 _layers: dict[str, ChannelLayer] = {}
+_overrides: dict[str, ChannelLayer] = {}
 _factory: Callable[[], dict[str, ChannelLayer]] | None = None
 
 
 def install_factory(factory: Callable[[], dict[str, ChannelLayer]]) -> None:
-    """Say who makes the layers; it is called at first use, so nothing connects early."""
+    """Say who makes the layers: called at first use, so that nothing connects early."""
     global _factory
     _factory = factory
 
@@ -28,8 +31,11 @@ def get_layer(alias: str = DEFAULT) -> ChannelLayer:
     Raises:
         ConfigurationError: there is none of that alias.
     """
-    if not _layers and _factory is not None:
-        _layers.update(_factory())
+    if (layer := _overrides.get(alias) or _layers.get(alias)) is not None:
+        return layer
+    with _lock:
+        if not _layers and _factory is not None:
+            _layers.update(_factory())
     try:
         return _layers[alias]
     except KeyError:
@@ -41,23 +47,23 @@ def get_layer(alias: str = DEFAULT) -> ChannelLayer:
 
 
 @contextmanager
-def override_layer(
-    layer: ChannelLayer, alias: str = DEFAULT
-) -> Iterator[ChannelLayer]:
+def override_layer(layer: ChannelLayer, alias: str = DEFAULT) -> Iterator[ChannelLayer]:
     """Use another layer inside a `with` block; for tests and embedded processes."""
-    before = _layers.get(alias)
-    _layers[alias] = layer
+    before = _overrides.get(alias)
+    _overrides[alias] = layer
     try:
         yield layer
     finally:
         if before is None:
-            _layers.pop(alias, None)
+            del _overrides[alias]
         else:
-            _layers[alias] = before
+            _overrides[alias] = before
 
 
 def reset() -> None:
     """Close and forget all layers; after a fork, and between tests."""
-    for layer in _layers.values():
+    with _lock:
+        layers = list(_layers.values())
+        _layers.clear()
+    for layer in layers:
         layer.close()
-    _layers.clear()

@@ -1,0 +1,1 @@
+"""Test suites and tools for authors of layers, plugins and consumers."""
