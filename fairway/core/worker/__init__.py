@@ -1,0 +1,5 @@
+"""Receives messages, runs their consumers, flushes what they sent."""
+
+from fairway.core.worker.worker import Worker
+
+__all__ = ["Worker"]

@@ -1,0 +1,108 @@
+"""Out: combines what many threads send into few writes.
+
+A thread that finds the write line free writes everything that is ready; the others
+leave theirs to it. The line is taken before the operations are, so that no two writes
+overtake each other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fairway.core.bus.layer import ChannelLayer, Operation, Outcome, channel_of
+from fairway.core.drops import Drop
+
+__all__ = ["Out"]
+
+log = logging.getLogger("fairway.worker")
+
+_REASONS = {
+    Outcome.FULL: Drop.FULL,
+    Outcome.UNAVAILABLE: Drop.UNAVAILABLE,
+    Outcome.UNKNOWN: Drop.UNKNOWN,
+}
+
+
+class _Lot(Struct):
+    operations: Sequence[Operation]
+    otherwise: Sequence[Operation]
+
+
+class Out:
+    """The operations of a worker on their way out. Any thread may use it.
+
+    What the layer refuses is counted and logged at a bounded rate; it never raises for
+    it.
+    """
+
+    def __init__(self, layer: ChannelLayer) -> None:
+        self._layer = layer
+        self._ready: deque[_Lot] = deque()
+        self._line = threading.Lock()
+        self._reachable = True
+
+    def add(
+        self, operations: Sequence[Operation], otherwise: Sequence[Operation] = ()
+    ) -> None:
+        """Get operations ready; they leave together and in order with a flush.
+
+        Args:
+            otherwise: what leaves after them when the last of them was not written.
+        """
+        if operations:
+            self._ready.append(_Lot(operations, otherwise))
+
+    def flush(self) -> None:
+        """Write what is ready, unless another thread is about to."""
+        # Looking again after the line is free finds what was added behind the holder's
+        # back by a thread that found the line taken.
+        while self._ready and self._line.acquire(blocking=False):
+            try:
+                self._write(self._take())
+            finally:
+                self._line.release()
+
+    def _take(self) -> list[_Lot]:
+        lots = []
+        while self._ready:
+            lots.append(self._ready.popleft())
+        return lots
+
+    def _write(self, lots: list[_Lot]) -> None:
+        operations = [operation for lot in lots for operation in lot.operations]
+        outcomes = self._layer.apply(operations)
+        if outcomes.count(Outcome.ACCEPTED) == len(outcomes):
+            if not self._reachable:
+                self._tell(reachable=True)
+            return
+        self._tell(reachable=Outcome.UNAVAILABLE not in outcomes)
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            if outcome is not Outcome.ACCEPTED:
+                self._layer.drops.add(channel_of(operation), _REASONS[outcome])
+        self._write_otherwise(lots, outcomes)
+
+    def _write_otherwise(self, lots: list[_Lot], outcomes: list[Outcome]) -> None:
+        end = 0
+        instead: list[Operation] = []
+        for lot in lots:
+            end += len(lot.operations)
+            if outcomes[end - 1] in (Outcome.FULL, Outcome.UNAVAILABLE):
+                instead.extend(lot.otherwise)
+        if instead:
+            self._write([_Lot(instead, ())])
+
+    def _tell(self, *, reachable: bool) -> None:
+        if reachable is not self._reachable:
+            self._reachable = reachable
+            if reachable:
+                log.info("channel layer %s is back", self._layer.url)
+            else:
+                log.error(
+                    "channel layer %s is unavailable; what consumers send is lost",
+                    self._layer.url,
+                )

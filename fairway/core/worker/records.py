@@ -1,0 +1,191 @@
+"""Consumes records: one message, or the events of one peer in order, in one thread.
+
+Whoever takes a peer's events owes its host a `Done`, a `Lost`, or the same events on
+their channel again; a `Busy` now and then keeps the host waiting.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from django.db import close_old_connections, connections
+from msgspec import Raw
+
+from fairway.core.bus import record
+from fairway.core.bus.layer import Busy, Delivery, Done, Lost, Send
+from fairway.core.consumer.control import ConsumeLater
+from fairway.core.consumer.identity import session_cookie
+from fairway.core.consumer.message import RETRIES, Message
+from fairway.core.consumer.state import PeerState
+from fairway.core.content import Content, Encoded, decode_content, encode_content
+from fairway.core.drops import Drop
+from fairway.core.worker.flush import Out
+from fairway.core.worker.owed import Owed
+from fairway.core.worker.pace import HORIZON, Pace
+from fairway.core.worker.run import MessageRunner
+
+__all__ = ["RecordRunner"]
+
+_LONG_IDLE = 1.0
+"""Seconds after which a database may have hung up on a thread's connection."""
+
+
+class RecordRunner:
+    """What one thread of a worker runs.
+
+    Args:
+        out: where operations leave.
+        pace: how long consumers usually run.
+    """
+
+    def __init__(self, messages: MessageRunner, out: Out, pace: Pace) -> None:
+        self._messages = messages
+        self._layer = messages.layer
+        self._out = out
+        self._pace = pace
+        self._owed: Owed | None = None
+        self._ended = 0.0
+
+    def consume(self, delivery: Delivery) -> None:
+        """Consume a record and flush what its consumers sent.
+
+        Raises nothing of a consumer's; what it raises is a fault of fairway's.
+        """
+        now = time.monotonic()
+        if delivery.deadline <= now:
+            self.abandon(delivery, Drop.EXPIRED)
+        else:
+            if now - self._ended > _LONG_IDLE:
+                close_old_connections()
+            try:
+                self._consume(delivery, now)
+            finally:
+                close_old_connections()
+                self._ended = time.monotonic()
+        self._out.flush()
+
+    def abandon(self, delivery: Delivery, reason: Drop) -> None:
+        """Give up a record; its host hears so with the next flush."""
+        self._layer.drops.add(delivery.channel, reason)
+        body = delivery.body
+        if isinstance(body, record.Event) and (contents := self._contents(delivery)):
+            self._out.add([Lost(contents[0]["reply_channel"], body.order)])
+
+    def busy(self, now: float) -> Busy | None:
+        """Return the sign of life that is due for the record it is at; any thread."""
+        owed = self._owed
+        return None if owed is None else owed.busy(now)
+
+    def leave(self) -> None:
+        """End: close the thread's database connections."""
+        connections.close_all()
+
+    def _consume(self, delivery: Delivery, now: float) -> None:
+        contents = self._contents(delivery)
+        if not contents:
+            return
+        if isinstance(delivery.body, record.Event):
+            self._consume_events(delivery, delivery.body, contents, now)
+        else:
+            self._consume_message(delivery, contents[0])
+
+    def _contents(self, delivery: Delivery) -> list[Content]:
+        """Return the content of each message in a record; none if it is unreadable."""
+        try:
+            match delivery.body:
+                case record.Event(envelope=shared, events=events) if events:
+                    envelope = _read(shared)
+                    if not isinstance(envelope.get("reply_channel"), str):
+                        raise ValueError("an event without a reply channel")
+                    return [envelope | _read(event) for event in events]
+                case record.Message(content=content):
+                    return [_read(content)]
+            raise ValueError(f"{delivery.kind.name} records are for mailboxes")
+        except ValueError as error:
+            self._layer.drops.add(delivery.channel, Drop.INVALID, detail=str(error))
+            return []
+
+    def _consume_message(self, delivery: Delivery, content: Content) -> None:
+        message = Message(content, delivery.channel, self._layer)
+        try:
+            self._out.add(self._messages.run(message))
+        except ConsumeLater:
+            again = _write({**content, RETRIES: message.retries + 1})
+            send = Send(delivery.channel, again, _left(delivery))
+            self._out.add([send], otherwise=self._messages.failure(message))
+
+    def _consume_events(
+        self,
+        delivery: Delivery,
+        body: record.Event,
+        contents: list[Content],
+        now: float,
+    ) -> None:
+        owed = self._begin(delivery, body, contents[0]["reply_channel"], now)
+        state = PeerState(body.state)
+        for index, content in enumerate(contents):
+            message = Message(content, delivery.channel, self._layer, state)
+            if "headers" in content:
+                state.cookie = session_cookie(content)
+            try:
+                operations = self._messages.run(message)
+            except ConsumeLater:
+                self._put_back(delivery, body, message, index)
+                break
+            if index + 1 == len(contents):
+                # The host has not seen the state that a record was put back with.
+                changed = state.encoded() if RETRIES in contents[0] else state.changed()
+                operations = [
+                    *operations,
+                    Done(owed.reply_channel, owed.order, changed),
+                ]
+            self._out.add(operations)
+            # A ready reply does not wait for a consumer that is usually long.
+            if self._pace.mean > HORIZON:
+                self._out.flush()
+        self._owed = None
+
+    def _begin(
+        self, delivery: Delivery, body: record.Event, reply_channel: str, now: float
+    ) -> Owed:
+        owed = Owed(reply_channel, body.order, now=now, deadline=delivery.deadline)
+        self._owed = owed
+        if (busy := owed.busy(now)) is not None:
+            self._out.add([busy])
+            self._out.flush()
+        return owed
+
+    def _put_back(
+        self, delivery: Delivery, body: record.Event, message: Message, index: int
+    ) -> None:
+        """Send what is left of a record again; its host waits on."""
+        first = _read(body.events[index])
+        again = _write({**first, RETRIES: message.retries + 1})
+        reply_channel = message["reply_channel"]
+        send = Send(
+            delivery.channel,
+            bytes(body.envelope),
+            _left(delivery),
+            events=(again, *(bytes(event) for event in body.events[index + 1 :])),
+            order=body.order,
+            state=message.encoded_state(),
+        )
+        lost = Lost(reply_channel, body.order)
+        self._out.add(
+            [Busy(reply_channel, body.order), send],
+            otherwise=[*self._messages.failure(message), lost],
+        )
+
+
+def _read(raw: Raw) -> Content:
+    return decode_content(bytes(raw))
+
+
+def _write(content: Content) -> Encoded:
+    # Its sender has kept the limit; what is added here may pass it by a few bytes.
+    return encode_content(content, limit=sys.maxsize)
+
+
+def _left(delivery: Delivery) -> float:
+    return max(0.0, delivery.deadline - time.monotonic())

@@ -1,0 +1,162 @@
+"""Runs the consumer of one message and returns what leaves for it.
+
+What a consumer sends is held until it has ended. If it raised, none of it leaves but
+what a control-flow exception names, or else the protocol's failure reply.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+
+from fairway.core.bus.channels import Outbox, buffering
+from fairway.core.bus.layer import ChannelLayer, Operation, Send
+from fairway.core.consumer.control import MAX_RETRIES, ConsumeLater, ControlFlow
+from fairway.core.consumer.matching import Consumer
+from fairway.core.consumer.message import Message
+from fairway.core.consumer.routing import Router
+from fairway.core.content import Content, encode_content
+from fairway.core.drops import Drop
+from fairway.core.plugin.loading import Plugins
+from fairway.core.plugin.spec import ProtocolSpec
+from fairway.core.worker.pace import Pace
+from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
+
+__all__ = ["MessageRunner"]
+
+log = logging.getLogger("fairway.worker")
+
+
+class MessageRunner:
+    """Finds and runs consumers; many threads may share one.
+
+    Args:
+        pace: is told how long consumers run.
+    """
+
+    def __init__(
+        self, layer: ChannelLayer, router: Router, plugins: Plugins, pace: Pace
+    ) -> None:
+        self.layer = layer
+        self._router = router
+        self._plugins = plugins
+        self._specs = {name: p.spec for name, p in plugins.protocols.items()}
+        self._pace = pace
+        self._tells_start = plugins.listens("fairway_consumer_started")
+        self._tells_finish = plugins.listens("fairway_consumer_finished")
+
+    def run(self, message: Message) -> list[Operation]:
+        """Consume a message and return the operations that leave for it.
+
+        Raises:
+            ConsumeLater: the consumer wants it put back, and that may be done.
+        """
+        matched = self._router.match(message)
+        if matched is None:
+            if not message.channel.endswith(".disconnect"):
+                return self._unrouted(message)
+            matched = (_nothing, {})
+        consumer, message.kwargs = matched
+        if self._tells_start:
+            self._notify("fairway_consumer_started", message)
+        error: Exception | None = None
+        try:
+            operations = self._consume(consumer, message)
+        except ControlFlow as control:
+            message.discard()
+            operations = self._controlled(control, message)
+        except Exception as raised:
+            message.discard()
+            error = raised
+            operations = self._failed(message, raised)
+        if self._tells_finish:
+            self._notify("fairway_consumer_finished", message, error=error)
+        return operations
+
+    def failure(self, message: Message) -> list[Operation]:
+        """Return how the peer hears that its event could not be consumed."""
+        spec = self._spec(message)
+        return self._reply(message, spec.failure if spec else None)
+
+    def failed(self, message: Message, error: Exception) -> None:
+        """Log and count that a consumer raised."""
+        log.error(
+            "the consumer of %s failed for %s",
+            message.channel,
+            message.client or message.peer or "a message without a peer",
+            exc_info=error,
+        )
+        self.layer.drops.add(message.channel, Drop.FAILED)
+
+    def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
+        outbox = Outbox(self.layer)
+        started = time.monotonic()
+        with buffering(outbox):
+            result = consumer(message, **message.kwargs)
+            if result is not None and inspect.isawaitable(result):
+                async_to_sync(_completed)(result)
+            message.save()
+            if self._has_left(message):
+                message.forget_peer()
+        self._pace.add(time.monotonic() - started)
+        return outbox.operations
+
+    def _controlled(self, control: ControlFlow, message: Message) -> list[Operation]:
+        if isinstance(control, ConsumeLater):
+            if message.retries < MAX_RETRIES:
+                raise control
+            return self._failed(message, control)
+        spec = self._spec(message)
+        keys = spec.replies.keys() if spec else ()
+        return self._reply(message, control.reply(message.channel, keys))
+
+    def _failed(self, message: Message, error: Exception) -> list[Operation]:
+        self.failed(message, error)
+        return self.failure(message)
+
+    def _unrouted(self, message: Message) -> list[Operation]:
+        answer = answer_unrouted(message, self._spec(message), self._router)
+        if is_worth_a_word(message, answer):
+            nearest = self._router.nearest(message)
+            self.layer.drops.add(
+                message.channel,
+                Drop.UNROUTED,
+                detail=f"path {message.path!r}, the nearest route is {nearest}",
+            )
+        return self._reply(message, answer)
+
+    def _reply(self, message: Message, content: Content | None) -> list[Operation]:
+        if content is None or message.reply_channel is None:
+            return []
+        return [Send(message.reply_channel.name, encode_content(content))]
+
+    def _has_left(self, message: Message) -> bool:
+        if not message.channel.endswith(".disconnect"):
+            return False
+        spec = self._spec(message)
+        return spec is not None and spec.peers == "owned"
+
+    def _spec(self, message: Message) -> ProtocolSpec | None:
+        return self._specs.get(message.protocol or "")
+
+    def _notify(self, hook: str, message: Message, **arguments: Any) -> None:
+        self._plugins.notify(
+            hook,
+            channel=message.channel,
+            content=message.content,
+            peer=message.peer,
+            **arguments,
+        )
+
+
+def _nothing(message: Message) -> None:
+    """Consume the end of a peer that no route waits for."""
+
+
+async def _completed(result: Awaitable[Any]) -> None:
+    await result

@@ -1,0 +1,37 @@
+"""What happens to an event that no route takes. Pure."""
+
+from __future__ import annotations
+
+from fairway.core.consumer.message import Message
+from fairway.core.consumer.routing import Router
+from fairway.core.content import Content
+from fairway.core.plugin.spec import ProtocolSpec
+
+__all__ = ["answer_unrouted", "is_worth_a_word"]
+
+
+def is_worth_a_word(message: Message, answer: Content | None) -> bool:
+    """Return whether an unrouted event is counted and logged.
+
+    The end of a peer that nobody waits for is not, nor a connect that is accepted.
+    """
+    if message.channel.endswith(".disconnect"):
+        return False
+    return not (answer or {}).get("accept")
+
+
+def answer_unrouted(
+    message: Message, spec: ProtocolSpec | None, router: Router
+) -> Content | None:
+    """Return what the peer gets.
+
+    A connect is accepted where a route takes what the peer will send on that path.
+    Other first events are refused in the protocol's own way; later ones get nothing.
+    """
+    if spec is None:
+        return None
+    _, _, what = message.channel.rpartition(".")
+    if what == "connect" and router.admits(f"{spec.name}.receive", message.content):
+        return {"accept": True}
+    is_later = what == "disconnect" or (what == "receive" and not message.get("first"))
+    return None if is_later else spec.unrouted

@@ -1,0 +1,32 @@
+"""A protocol with connections and nothing but text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fairway.core.plugin.hookspecs import hookimpl
+from fairway.core.plugin.spec import Event, ProtocolSpec
+from fairway.core.settings import Config
+
+__all__ = ["SPEC"]
+
+SPEC = ProtocolSpec(
+    name="lines",
+    config=Config,
+    events=(
+        Event(channel="lines.connect"),
+        Event(channel="lines.receive"),
+        Event(channel="lines.disconnect"),
+    ),
+    replies={"text": str, "close": int},
+    peers="owned",
+    ordering="peer",
+    failure={"close": True},
+    unrouted={"close": True},
+    transports={},
+)
+
+
+@hookimpl
+def fairway_protocols() -> Sequence[ProtocolSpec]:
+    return [SPEC]
