@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Process", "free_port", "is_listening", "run_manage", "wait_until"]
+__all__ = [
+    "Process",
+    "free_port",
+    "is_listening",
+    "run_manage",
+    "run_python",
+    "wait_until",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT = 30.0
@@ -104,12 +111,21 @@ def run_manage(
         site: folder with `manage.py`, relative to the repository.
         environment: variables beside those of this process.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "output")
+    with run_python(site, "manage.py", *arguments, environment=environment) as process:
+        yield process
+
+
+@contextmanager
+def run_python(
+    folder: str | Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Run Python in a folder of the repository as `run_manage` does."""
+    with tempfile.TemporaryDirectory() as logs:
+        log = Path(logs, "output")
         with log.open("wb") as output:
             child = subprocess.Popen(
-                [sys.executable, "manage.py", *arguments],
-                cwd=ROOT / site,
+                [sys.executable, *arguments],
+                cwd=ROOT / folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 stdout=output,
                 stderr=subprocess.STDOUT,

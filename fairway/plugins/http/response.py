@@ -38,34 +38,34 @@ def answer(request: FairwayRequest, response: HttpResponseBase) -> None:
     Raises:
         Exception: a stream failed before its head had left.
     """
-    if isinstance(response, StreamingHttpResponse):
-        if request.method == "HEAD":
-            _answer_head(request, response)
-        else:
-            _answer_stream(request, response)
+    if request.method == "HEAD":
+        _answer_head(request, response)
+    elif isinstance(response, StreamingHttpResponse):
+        _answer_stream(request, response)
     else:
         _answer_whole(request, response)
 
 
 def _answer_whole(request: FairwayRequest, response: HttpResponseBase) -> None:
     body = b"".join(response)
-    if len(body) > CHUNK_SIZE:
-        response.headers.setdefault("Content-Length", str(len(body)))
-    if request.method == "HEAD":
-        body = b""
-    if len(body) > CHUNK_SIZE:
-        stream = ResponseStream(request, _head(response), len(body))
-        _run(request, stream, lambda: stream.write(body))
-    else:
+    if len(body) <= CHUNK_SIZE:
         content = {**_head(response), "content": body, "more_content": False}
         request.reply_channel.send(content)
+        return
+    response.headers.setdefault("Content-Length", str(len(body)))
+    stream = ResponseStream(request, _head(response), len(body))
+    _run(request, stream, lambda: stream.write(body))
 
 
-def _answer_head(request: FairwayRequest, response: StreamingHttpResponse) -> None:
-    """Send the head that the answer to GET would have; its body is never made."""
-    content = {**_head(response), "content": b"", "more_content": True}
+def _answer_head(request: FairwayRequest, response: HttpResponseBase) -> None:
+    """Send the head that the answer to GET would have; no stream is read for it."""
+    if not response.streaming:
+        response.headers.setdefault("Content-Length", str(len(b"".join(response))))
+    # A view may well spare itself the body, so 0 says nothing about that of GET.
+    if response.headers.get("Content-Length") == "0":
+        del response.headers["Content-Length"]
+    content = {**_head(response), "content": b"", "more_content": False}
     request.reply_channel.send(content)
-    request.reply_channel.send({"content": b"", "more_content": False})
 
 
 def _answer_stream(request: FairwayRequest, response: StreamingHttpResponse) -> None:

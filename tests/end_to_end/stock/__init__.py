@@ -1,0 +1,1 @@
+"""A stock Django project, to be served by any server."""

@@ -1,0 +1,9 @@
+"""The pages of the stock site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("shelf.urls")),
+]

@@ -1,0 +1,8 @@
+"""The stock site for WSGI servers."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stock_settings")
+application = get_wsgi_application()

@@ -1,0 +1,60 @@
+"""Runs the stock site under a server of one's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.processes import Process, free_port, run_manage, run_python
+
+__all__ = ["STOCK", "prepare", "run_gunicorn", "run_server"]
+
+STOCK = "tests/end_to_end/stock"
+
+
+def prepare(folder: Path) -> Path:
+    """Make the site's database in a folder, with an administrator, and return it."""
+    environment = {
+        "STOCK_FOLDER": str(folder),
+        "DJANGO_SUPERUSER_PASSWORD": "lovelace",
+    }
+    _finish("migrate", "--verbosity", "0", environment=environment)
+    _finish(
+        "createsuperuser",
+        "--noinput",
+        "--username=ada",
+        "--email=ada@stock.example",
+        environment=environment,
+    )
+    return folder
+
+
+@contextmanager
+def run_server(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
+    """Run `runserver` over a folder with a database; gives its port."""
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    arguments = ("runserver", address, "--noreload", "--insecure", "--skip-checks")
+    environment = {**environment, "STOCK_FOLDER": str(folder)}
+    with run_manage(STOCK, *arguments, environment=environment) as process:
+        process.wait_for_port(port)
+        yield port
+
+
+@contextmanager
+def run_gunicorn(
+    folder: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[int, Process]]:
+    """Run gunicorn over a folder with a database; gives its port and process."""
+    port = free_port()
+    arguments = ("-m", "gunicorn", "-b", f"127.0.0.1:{port}", "stock_wsgi:application")
+    environment = {**environment, "STOCK_FOLDER": str(folder)}
+    with run_python(STOCK, *arguments, environment=environment) as process:
+        process.wait_for_port(port)
+        yield port, process
+
+
+def _finish(*arguments: str, environment: Mapping[str, str]) -> None:
+    with run_manage(STOCK, *arguments, environment=environment) as process:
+        assert process.child.wait(60) == 0, process.output()
