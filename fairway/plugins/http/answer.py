@@ -139,6 +139,22 @@ class Answer:
             lines.append(body)
         return status_line(status) + b"".join(lines)
 
+    def switch(self, upgrade: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Write the head that ends HTTP on this connection (RFC 9110 section 15.2.2).
+
+        Raises:
+            LocalProtocolError: a header is not allowed, or the answer began already.
+        """
+        if self.status:
+            raise LocalProtocolError("the answer has a status already")
+        lines = _Fields(headers).lines
+        self.status = 101
+        start = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (
+            status_line(101),
+            upgrade,
+        )
+        return b"".join([start, *lines, b"\r\n"])
+
     def part(self, data: bytes) -> bytes:
         """Write a part of the body.
 

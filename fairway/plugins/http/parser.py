@@ -28,7 +28,7 @@ __all__ = [
 
 
 class HeadReceived(Struct, frozen=True):
-    """A request begins."""
+    """A request begins; it ends at once when its length is 0."""
 
     head: Head
 
@@ -40,7 +40,7 @@ class BodyReceived(Struct, frozen=True, gc=False):
 
 
 class RequestCompleted(Struct, frozen=True, gc=False):
-    """The request has ended."""
+    """A request with a body has ended."""
 
 
 class Malformed(Struct, frozen=True, gc=False):
@@ -159,7 +159,8 @@ class RequestParser:
         self._position = end + 4
         self._blank_seen = False
         self._line_start = self._fields = -1
-        self._body = ChunkDecoder() if head.length == CHUNKED else head.length
+        if head.length:
+            self._body = ChunkDecoder() if head.length == CHUNKED else head.length
         return HeadReceived(head)
 
     def _is_clean(self, block: bytes) -> bool:

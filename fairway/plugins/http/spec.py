@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from msgspec import field
+
 from fairway.kit import Config, ConfigurationError, Event, ProtocolSpec
 
 __all__ = ["INLINE_BODY", "SPEC", "HttpConfig"]
@@ -15,7 +17,7 @@ INLINE_BODY = 256 * 1024
 class HttpConfig(Config, frozen=True, kw_only=True):
     """The section `http` of `FAIRWAY["PLUGINS"]`. Sizes are bytes, times seconds."""
 
-    bind: list[str] = ["tcp:8000:interface=127.0.0.1"]
+    bind: list[str] = field(default_factory=lambda: ["tcp:8000:interface=127.0.0.1"])
     """Twisted endpoint strings to listen on."""
     trusted_proxies: list[str] = []
     """Addresses and networks (and `unix`) whose `X-Forwarded-*` fields are believed."""

@@ -1,0 +1,90 @@
+"""What a connection waits for, and for how long."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from fairway.plugins.http.spec import HttpConfig
+
+__all__ = ["Phase", "Progress", "times_of"]
+
+_LINGER = 2.0
+"""Seconds in which a client may read an answer to a request that it still sends; a
+connection closed at once would take the answer with it (RFC 9112 section 9.6)."""
+
+
+class Phase(IntEnum):
+    """What a connection waits for."""
+
+    IDLE = 0
+    """A request."""
+    HEAD = 1
+    """The rest of a head."""
+    BODY = 2
+    """The rest of a body."""
+    DISK = 3
+    """The body to be on disk."""
+    ANSWER = 4
+    """A worker's answer or its next part."""
+    MOUNT = 5
+    """Whatever a mount does."""
+    LINGER = 6
+    """The client to close a connection on which everything is said."""
+    CLOSED = 7
+    """Nothing, or the last bytes to be taken."""
+
+
+def times_of(config: HttpConfig) -> tuple[float | None, ...]:
+    """Return how long each phase may take, None for ever."""
+    times: dict[Phase, float | None] = {
+        Phase.IDLE: config.keep_alive,
+        Phase.HEAD: config.header_timeout,
+        Phase.BODY: config.body_timeout,
+        Phase.DISK: config.answer_timeout,
+        Phase.ANSWER: config.answer_timeout,
+        Phase.MOUNT: None,
+        Phase.LINGER: _LINGER,
+        Phase.CLOSED: None,
+    }
+    return tuple(times[phase] for phase in Phase)
+
+
+class Progress:
+    """Whether the client takes what is written to it.
+
+    Args:
+        time: seconds in which it must take some of it.
+    """
+
+    __slots__ = ("_taken", "_time", "_written", "due")
+
+    def __init__(self, time: float) -> None:
+        self.due: float | None = None
+        """When to look, None when nothing was written since everything was taken."""
+        self._time = time
+        self._written = 0
+        self._taken = 0
+
+    def wrote(self, size: int, now: float) -> None:
+        """Count bytes that were written."""
+        if self.due is None:
+            self._taken = self._written
+            self.due = now + self._time
+        self._written += size
+
+    def is_stalled(self, now: float, backlog: int) -> bool:
+        """Return whether it took nothing since the last look.
+
+        Args:
+            backlog: bytes that it did not take yet.
+        """
+        if self.due is None or self.due > now:
+            return False
+        if backlog <= 0:
+            self.due = None
+            return False
+        taken = self._written - backlog
+        stalled = taken <= self._taken
+        self._taken = taken
+        self.due = now + self._time
+        return stalled

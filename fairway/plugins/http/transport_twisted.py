@@ -1,0 +1,458 @@
+"""Runs the mapping on connections that the host accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntFlag
+
+from fairway.kit import (
+    BaseProtocol,
+    Content,
+    Deadline,
+    Drop,
+    Hangup,
+    Headers,
+    Host,
+    Listener,
+    LocalProtocolError,
+    MountPoint,
+    Peer,
+    PeerRefused,
+    Refusal,
+    RequestHead,
+    Stream,
+    StreamHandler,
+    Write,
+)
+from fairway.plugins.http import steps as do
+from fairway.plugins.http.exchange import HttpExchange
+from fairway.plugins.http.mapping import HttpMapping
+from fairway.plugins.http.outflow import Outflow
+from fairway.plugins.http.proxy import Origin
+from fairway.plugins.http.spec import HttpConfig
+from fairway.plugins.http.spool import Spool, Spools
+from fairway.plugins.http.surroundings import Connection, Surroundings
+
+__all__ = ["HttpProtocol"]
+
+access = logging.getLogger("fairway.access")
+
+
+class _Held(IntFlag):
+    """Who does not want the connection to be read."""
+
+    MAPPING = 1
+    HOST = 2
+    MOUNT = 4
+    DISK = 8
+
+
+class _HttpConnection:
+    """One stream and its mapping; a handle of peers, an owner of exchanges."""
+
+    __slots__ = (
+        "_accept",
+        "_deadline",
+        "_exchange",
+        "_held",
+        "_mapping",
+        "_performing",
+        "_protocol",
+        "_spool",
+        "_todo",
+        "_upgraded",
+        "outflow",
+        "peer",
+        "stream",
+    )
+
+    def __init__(
+        self, protocol: HttpProtocol, stream: Stream, mapping: HttpMapping
+    ) -> None:
+        self.stream = stream
+        self.peer: Peer | None = None
+        """The current request's, once a consumer may know of it."""
+        self.outflow = Outflow(
+            self, stream, protocol.spools, protocol.config.spool_response
+        )
+        self._protocol = protocol
+        self._mapping = mapping
+        self._deadline = Deadline(
+            protocol.host.clock, mapping.next_deadline, self._deadline_passed
+        )
+        self._exchange: HttpExchange | None = None
+        self._accept: Callable[[Stream], StreamHandler] | None = None
+        self._upgraded: StreamHandler | None = None
+        self._spool: Spool | None = None
+        self._held = _Held(0)
+        self._performing = False
+        self._todo: list[do.HttpStep] = []
+        mapping.opened(self.now())
+        self._deadline.update()
+
+    def now(self) -> float:
+        """Return the time."""
+        return self._protocol.host.clock.now()
+
+    # What the stream says.
+
+    def received(self, data: bytes) -> None:
+        """Bytes arrived."""
+        if self._upgraded is not None:
+            self._upgraded.received(data)
+        else:
+            self.perform(self._mapping.received(data, self.now()))
+
+    def writable(self, ready: bool) -> None:
+        """The client takes less than is sent, or caught up."""
+        if self._upgraded is not None:
+            self._upgraded.writable(ready)
+        else:
+            self.outflow.writable(ready)
+
+    def closed(self, reason: str) -> None:
+        """The stream has ended."""
+        if self._upgraded is not None:
+            self._upgraded.closed(reason)
+            return
+        exchange, self._exchange = self._exchange, None
+        self.perform(self._mapping.closed(self.now()))
+        self._deadline.cancel()
+        self.outflow.discard()
+        self._protocol.forget(self)
+        if exchange is not None:
+            exchange.left()
+
+    # What the host says.
+
+    def reply(self, content: Content) -> None:
+        """A consumer sent content."""
+        peer = self.peer
+        try:
+            steps = self._mapping.reply(content, self.now(), room=self.outflow.room())
+        except LocalProtocolError as error:
+            self._protocol.host.drop(Drop.UNSUPPORTED, peer, str(error))
+            steps = self._mapping.failed(self.now())
+        self.perform(steps)
+
+    def refused(self, why: Refusal) -> None:
+        """The request's event did not get through."""
+        self.perform(self._mapping.refused(why, self.now()))
+
+    def stop(self) -> None:
+        """Answer what is in flight, and nothing more."""
+        self.perform(self._mapping.stop(self.now()))
+
+    def hold(self, held: _Held, reading: bool) -> None:
+        """Stop or resume reading for one of several reasons."""
+        before = self._held
+        self._held = before & ~held if reading else before | held
+        if bool(before) != bool(self._held):
+            self.stream.hold(not self._held)
+
+    # What the exchange asks for.
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the client did not take yet."""
+        return self.outflow.backlog
+
+    def want_body(self, limit: int) -> None:
+        """Read the body."""
+        self.perform(self._mapping.want_body(limit, self.now()))
+
+    def begin_answer(self, status: int, headers: Headers, body: bytes | None) -> None:
+        """Answer."""
+        self.perform(self._mapping.begin_answer(status, headers, body, self.now()))
+
+    def add_part(self, data: bytes, *, last: bool) -> None:
+        """Continue the answer."""
+        self.perform(self._mapping.add_part(data, self.now(), last=last))
+
+    def switch(
+        self, headers: Headers, accept: Callable[[Stream], StreamHandler]
+    ) -> None:
+        """Hand the stream over."""
+        self._accept = accept
+        self.perform(self._mapping.switch(headers, self.now()))
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection."""
+        self.perform([do.Abort(reason)])
+
+    def hold_exchange(self, reading: bool) -> None:
+        """Stop or resume reading."""
+        self.hold(_Held.MOUNT, reading)
+
+    # What the outflow and the disk say.
+
+    def has_room(self) -> None:
+        """More of an answer can be kept."""
+        self.perform(self._mapping.room())
+
+    def outflow_failed(self, reason: str) -> None:
+        """What was to be kept for the client is lost."""
+        self._protocol.host.drop(Drop.SLOW, self.peer, reason)
+        self.perform([do.Abort(reason)])
+
+    def _spool_changed(self) -> None:
+        self.hold(_Held.DISK, self._spool is None or self._spool.has_room)
+
+    def _spool_failed(self, reason: str) -> None:
+        self._protocol.host.log.error("a body cannot be kept on disk: %s", reason)
+        self.perform(self._mapping.disk_failed(self.now()))
+
+    def _flushed(self) -> None:
+        self.perform(self._mapping.flushed(self.now()))
+
+    def _fetched(self, data: bytes) -> None:
+        self.perform(self._mapping.fetched(data))
+
+    def _deadline_passed(self) -> None:
+        self.perform(self._mapping.deadline_passed(self.now(), self.outflow.backlog))
+
+    # Effects.
+
+    def perform(self, steps: Iterable[do.HttpStep]) -> None:
+        """Carry out steps in order, also those that come up meanwhile."""
+        self._todo.extend(steps)
+        if self._performing:
+            return
+        self._performing = True
+        try:
+            while self._todo:
+                todo, self._todo = self._todo, []
+                for step in todo:
+                    self._perform(step)
+        finally:
+            self._performing = False
+        self._deadline.update()
+
+    def _perform(self, step: do.HttpStep) -> None:
+        host = self._protocol.host
+        match step:
+            case Write(data=data):
+                self.outflow.write(data)
+            case do.Dispatch():
+                self._dispatch(step)
+            case do.End():
+                self._end(step)
+            case do.Hold(reading=reading):
+                self.hold(_Held.MAPPING, reading)
+            case do.Send(channel=channel, content=content):
+                host.send(channel, content)
+            case do.Fetch(size=size) if self._spool is not None:
+                self._spool.read(size, self._fetched)
+            case do.Store(data=data):
+                self._store(data)
+            case do.Flush() if self._spool is not None:
+                self._spool.flush(self._flushed)
+            case do.Open(point=point, head=head):
+                self._open(point, head)
+            case do.Feed(data=data) if self._exchange is not None:
+                self._exchange.fed(data)
+            case do.EndBody(failure=failure) if self._exchange is not None:
+                self._exchange.body_ended(failure)
+            case do.Switch(rest=rest):
+                self._switch(rest)
+            case do.Leave(channel=channel) if self.peer is not None:
+                host.emit(self.peer, channel, {})
+            case do.Skipped(count=count):
+                host.drop("header_name", self.peer, f"{count} with an underscore")
+            case Hangup():
+                self.outflow.close()
+            case do.Abort():
+                self.outflow.discard()
+                self.stream.abort()
+
+    def _dispatch(self, step: do.Dispatch) -> None:
+        host = self._protocol.host
+        try:
+            self.peer = host.open_peer(self, client=step.head.client, head=step.head)
+        except PeerRefused as refused:
+            full = refused.limit == "peers"
+            self.perform(self._mapping.not_admitted(full, self.now()))
+            return
+        host.emit(self.peer, step.channel, step.content)
+
+    def _end(self, end: do.End) -> None:
+        if self.peer is not None:
+            self._protocol.host.close_peer(self.peer)
+            self.peer = None
+        if self._spool is not None:
+            self._spool.discard()
+            self._spool = None
+            self.hold(_Held.DISK, True)
+        if self._exchange is not None:
+            self._exchange.ended()
+            self._exchange = None
+            self.hold(_Held.MOUNT, True)
+        if access.isEnabledFor(logging.INFO):
+            _log_access(end)
+
+    def _store(self, data: bytes) -> None:
+        spools = self._protocol.spools
+        if self._spool is None:
+            self._spool = spools.open(
+                self._protocol.config.max_body, self._spool_changed, self._spool_failed
+            )
+        if spools.on_disk > spools.limit:
+            self._spool_failed("all spools together have what they may have")
+            return
+        self._spool.append(data)
+        self._spool_changed()
+
+    def _open(self, point: MountPoint, head: RequestHead) -> None:
+        exchange = self._exchange = HttpExchange(self, head)
+        try:
+            point.open(exchange)
+        except Exception:  # one request must not cost the connection's others theirs
+            self._protocol.host.log.exception("the mount of %s failed", point.plugin)
+            if self._exchange is exchange:
+                self.perform(self._mapping.failed(self.now()))
+
+    def _switch(self, rest: bytes) -> None:
+        accept, self._accept = self._accept, None
+        assert accept is not None
+        self._deadline.cancel()
+        self._protocol.forget(self)
+        self._upgraded = accept(self.stream)
+        if rest:
+            self._upgraded.received(rest)
+
+
+def _log_access(end: do.End) -> None:
+    # Neither can hold a control byte: the parser refuses them.
+    path = end.path.decode("ascii")
+    access.info(
+        "%s %s %d %.3f s %s",
+        end.method,
+        path,
+        end.status,
+        end.seconds,
+        end.client,
+        extra={
+            "protocol": "http",
+            "what": end.method,
+            "path": path,
+            "status": end.status,
+            "seconds": end.seconds,
+            "client": end.client,
+        },
+    )
+
+
+class HttpProtocol(BaseProtocol[HttpConfig]):
+    """HTTP/1.1 on all endpoints of `bind`."""
+
+    def __init__(self, config: HttpConfig, host: Host) -> None:
+        super().__init__(config, host)
+        self.listeners: list[Listener] = []
+        self.spools = Spools(host, config.spool_dir, config.spool_total)
+        self._surroundings: Surroundings | None = None
+        self._connections: set[_HttpConnection] = set()
+        self._per_address: Counter[str] = Counter()
+        self._accepted = 0
+        self._emptied = asyncio.Event()
+
+    async def start(self) -> None:
+        """Listen on all endpoints."""
+        self._surroundings = Surroundings(
+            self.config, self.host.mounts("http"), secrets.token_hex(6)
+        )
+        for endpoint in self.config.bind:
+            self.listeners.append(await self.host.listen_stream(endpoint, self.accept))
+
+    def accept(self, stream: Stream) -> StreamHandler:
+        """Begin a connection.
+
+        Raises:
+            PeerRefused: this address has too many connections; idle ones count as well.
+        """
+        surroundings = self._surroundings
+        assert surroundings is not None
+        address = _address(stream)
+        limits = self.host.limits
+        is_proxy = surroundings.proxies.trusts(stream.client)
+        if len(self._connections) >= limits.peers:
+            self.host.drop(Drop.LIMIT, None, "peers")
+            raise PeerRefused("peers", stream.client)
+        if self._per_address[address] >= limits.peers_per_address and not is_proxy:
+            self.host.drop(Drop.LIMIT, None, "peers_per_address")
+            raise PeerRefused("peers_per_address", stream.client)
+        self._per_address[address] += 1
+        self._accepted += 1
+        scheme = "https" if stream.secure else "http"
+        about = Connection(
+            self._accepted,
+            Origin(stream.client, scheme, stream.server),
+            time.time() - self.host.clock.now(),
+        )
+        mapping = HttpMapping(surroundings, about)
+        connection = _HttpConnection(self, stream, mapping)
+        self._connections.add(connection)
+        return connection
+
+    def forget(self, connection: _HttpConnection) -> None:
+        """Drop a connection that has ended, or speaks something else."""
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        address = _address(connection.stream)
+        self._per_address[address] -= 1
+        if not self._per_address[address]:
+            del self._per_address[address]
+        if not self._connections:
+            self._emptied.set()
+
+    def deliver(self, peers: Sequence[Peer], content: Content) -> None:
+        """Let each connection write the reply."""
+        for peer in peers:
+            connection: _HttpConnection = peer.handle
+            try:
+                connection.reply(content)
+            except Exception:  # one peer must not cost the others theirs
+                self.host.log.exception("a reply to %s failed", peer.client)
+                connection.stream.abort()
+
+    def refuse(
+        self, peer: Peer | None, channel: str, content: Content, why: Refusal
+    ) -> None:
+        """Answer the request whose event did not get through."""
+        if peer is not None and peer is peer.handle.peer:
+            peer.handle.refused(why)
+
+    def hold(self, peer: Peer, reading: bool) -> None:
+        """Stop or resume reading."""
+        peer.handle.hold(_Held.HOST, reading)
+
+    def disconnect(self, peer: Peer, reason: str) -> None:
+        """Cut the connection."""
+        peer.handle.abort(reason)
+
+    async def stop(self, grace: float) -> None:
+        """Stop listening, answer what is in flight within `grace`, close the rest."""
+        for listener in self.listeners:
+            await listener.close()
+        self._emptied.clear()
+        for connection in list(self._connections):
+            connection.stop()
+        if self._connections:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._emptied.wait()
+            except TimeoutError:
+                self.host.log.warning(
+                    "%d requests were not answered in time", len(self._connections)
+                )
+        for connection in list(self._connections):
+            connection.abort("the server stops")
+
+
+def _address(stream: Stream) -> str:
+    return stream.client.rpartition(":")[0]
