@@ -33,23 +33,15 @@ from fairway.core.exceptions import (
     RemoteProtocolError,
 )
 from fairway.core.names import decode_local, encode_local
+from fairway.core.plugin.datagram_protocol import DatagramMapping, DatagramProtocol
+from fairway.core.plugin.deadline import Deadline
 from fairway.core.plugin.hookspecs import Check, Filter, ProcessInfo, hookimpl
 from fairway.core.plugin.host import Host, Peer, Refusal, Site
-from fairway.core.plugin.protocol import (
-    BaseProtocol,
-    DatagramMapping,
-    DatagramProtocol,
-    Deadline,
-    Emit,
-    Hangup,
-    Step,
-    StreamMapping,
-    StreamProtocol,
-    WebhookProtocol,
-    Write,
-)
+from fairway.core.plugin.protocol import BaseProtocol, Emit, Hangup, Step, Write
 from fairway.core.plugin.spec import API_VERSION, Event, ProtocolSpec
+from fairway.core.plugin.stream_protocol import StreamMapping, StreamProtocol
 from fairway.core.plugin.web import Exchange, Headers, Mount, MountPoint, RequestHead
+from fairway.core.plugin.webhook_protocol import WebhookProtocol
 from fairway.core.plugin.wire import (
     Clock,
     DatagramHandler,

@@ -61,17 +61,23 @@ def fairway_channel_layers() -> Mapping[str, str]:
 
 @hookspec
 def fairway_mounts(settings: Settings) -> Sequence[Mount]:
-    """Declare places on other protocols; after `fairway_protocols`, interface servers."""
+    """Declare places on other protocols; interface servers, when they start."""
 
 
 @hookspec
 def fairway_event_filters(settings: Settings) -> Sequence[Filter]:
-    """Declare filters of events, run once per event before the bus; interface servers."""
+    """Declare filters of events, run once per event before the bus; interface servers.
+
+    They see the event's own keys, not the envelope; `peer` says whose event it is.
+    """
 
 
 @hookspec
 def fairway_reply_filters(settings: Settings) -> Sequence[Filter]:
-    """Declare filters of replies, run once per record; interface servers."""
+    """Declare filters of replies, run once per record; interface servers.
+
+    `peer` is None when the record is for a group with several members here.
+    """
 
 
 @hookspec

@@ -132,8 +132,8 @@ class Host(typing.Protocol):
     def send(self, channel: str, content: Content) -> None:
         """Put content on a channel with a single reader (`?`), without an envelope.
 
-        For consumers that pull a body or wait for credit. Never blocks; what the channel
-        does not take is dropped and counted.
+        For consumers that pull a body or wait for credit. Never blocks; what the
+        channel does not take is dropped and counted.
         """
 
     async def listen_stream(
@@ -166,7 +166,7 @@ class Host(typing.Protocol):
         """Return what enabled plugins mount on a protocol, longest prefix first."""
 
     def forward(self, reply_channel: str, content: Content) -> None:
-        """Hand content to the protocol's `forwarded` in the process that owns a peer."""
+        """Hand content to `forwarded` of the protocol in the peer's own process."""
 
     async def claim(self, key: str, ttl: float) -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds."""
@@ -174,10 +174,10 @@ class Host(typing.Protocol):
     async def blocking(
         self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a call that may block (files, Django) in a thread and return its result."""
+        """Run a call that may block (files, Django) in a thread; return its result."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside; an exception is logged, `stop` cancels it."""
 
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
-        """Count and log something of a peer that is dropped; a code of `Drop`, or own."""
+        """Count and log something that is dropped; a code of `Drop`, or an own one."""

@@ -20,6 +20,7 @@ from fairway.core.exceptions import (
     UnknownPlugin,
     nearest,
 )
+from fairway.core.names import check_channel
 from fairway.core.plugin import hookspecs
 from fairway.core.plugin.hookspecs import Check, Filter
 from fairway.core.plugin.spec import API_VERSION, ProtocolSpec
@@ -166,8 +167,11 @@ class Plugins:
             self._add_protocols(name)
         except FairwayError:
             self._manager.unregister(name=name)
-            for protocol in [p for p, l in self.protocols.items() if l.plugin == name]:
-                del self.protocols[protocol]
+            self.protocols = {
+                protocol: loaded
+                for protocol, loaded in self.protocols.items()
+                if loaded.plugin != name
+            }
             raise
 
     def _import(self, key: str, offered: Mapping[str, str]) -> object:
@@ -175,7 +179,7 @@ class Plugins:
         if not path:
             raise UnknownPlugin(key, offered)
         try:
-            return importlib.import_module(path)
+            return import_path(path) if ":" in path else importlib.import_module(path)
         except FairwayError:
             raise
         except Exception as error:
@@ -183,11 +187,15 @@ class Plugins:
 
     def _check_hooks(self, name: str, module: object) -> None:
         known = {hook for hook in vars(hookspecs) if hook.startswith("fairway_")}
-        for attribute in vars(module):
-            if attribute.startswith("fairway_") and attribute not in known:
+        for attribute in dir(module):
+            if not attribute.startswith("fairway_"):
+                continue
+            if attribute not in known:
                 close = nearest(attribute, known)
                 hint = f"; did you mean {close!r}?" if close else ""
                 raise PluginError(name, f"{attribute!r} is no hook of fairway{hint}")
+            if not hasattr(getattr(module, attribute), "fairway_impl"):
+                raise PluginError(name, f"{attribute!r} lacks @hookimpl before it")
 
     def _adopt_section(self, key: str, name: str) -> None:
         if key != name:
@@ -214,8 +222,9 @@ class Plugins:
             raise PluginError(
                 name, f"{spec.name!r} is also declared by {other.plugin!r}"
             )
+        _check_spec(name, spec)
         for module in spec.requires:
-            if importlib.util.find_spec(module) is None:
+            if not _is_installed(module):
                 raise MissingExtra(name, module, spec.install or module)
         config = self.settings.section(name, spec.config)
         self.protocols[spec.name] = LoadedProtocol(name, spec, config)
@@ -235,6 +244,27 @@ class Plugins:
                     raise
                 self.failed[name] = error
                 log.error("%s of %s is left out: %s", hook, name, error)
+
+
+def _check_spec(plugin: str, spec: ProtocolSpec) -> None:
+    seen: set[str] = set()
+    for event in spec.events:
+        if not event.channel.startswith(f"{spec.name}."):
+            raise PluginError(
+                plugin, f"event {event.channel!r} must begin with '{spec.name}.'"
+            )
+        if check_channel(event.channel) in seen:
+            raise PluginError(plugin, f"event {event.channel!r} is declared twice")
+        seen.add(event.channel)
+    if spec.ordering == "peer" and spec.peers == "none":
+        raise PluginError(plugin, f"{spec.name!r} orders by peer but has no peers")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:  # a parent of it is missing
+        return False
 
 
 def _declared(

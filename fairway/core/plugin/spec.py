@@ -1,4 +1,4 @@
-"""What a protocol is, as frozen data: read by hosts, workers, docs, checks and tests."""
+"""What a protocol is, as frozen data: for hosts, workers, docs, checks and tests."""
 
 from __future__ import annotations
 

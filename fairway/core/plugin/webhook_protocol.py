@@ -1,0 +1,53 @@
+"""Protocols whose events arrive as HTTP requests of a provider."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from fairway.core.exceptions import RemoteProtocolError
+from fairway.core.plugin.protocol import BaseProtocol, ConfigT
+from fairway.core.plugin.web import Exchange
+
+__all__ = ["WebhookProtocol"]
+
+_BAD_REQUEST = 400
+_SERVER_ERROR = 500
+
+
+class WebhookProtocol(BaseProtocol[ConfigT]):
+    """A protocol whose events arrive as HTTP requests of a provider.
+
+    Declare a `Mount` whose `open` is `WebhookProtocol.open`, and override `webhook`.
+    """
+
+    max_body: ClassVar[int] = 256 * 1024
+    """Bytes of a request's body."""
+
+    def open(self, exchange: Exchange) -> None:
+        """Take a request; the mount's `open`."""
+        self.host.spawn(self._answer(exchange))
+
+    async def webhook(self, exchange: Exchange, body: bytes) -> None:
+        """Check the request, emit what it says, and answer with `exchange.respond`.
+
+        Raises:
+            RemoteProtocolError: the request is wrong; answered with its status and
+                reason. Any other exception is logged and answered with 500.
+        """
+        raise NotImplementedError
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            body = await exchange.body(self.max_body)
+        except RemoteProtocolError as error:  # http has answered it, or the client left
+            self.host.log.info("%s: %s", exchange.head.client, error)
+            return
+        try:
+            await self.webhook(exchange, body)
+        except RemoteProtocolError as error:
+            self.host.log.info("%s: %s", exchange.head.client, error)
+            status = error.status or _BAD_REQUEST
+            exchange.respond(status, body=error.reason.encode())
+        except Exception:
+            self.host.log.exception("a webhook of %s failed", exchange.head.client)
+            exchange.respond(_SERVER_ERROR)
