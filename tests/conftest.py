@@ -1,12 +1,17 @@
-"""Fixtures for all tests: real Redis servers."""
+"""Fixtures for all tests: the small Django site, and real Redis servers."""
 
+import os
 from collections.abc import Iterator
 
+import django
 import pytest
 
 from tests.support.redis import RedisServer
 
 pytest.register_assert_rewrite("fairway.testing")
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.site.settings")
+django.setup()
 
 
 @pytest.fixture(scope="session")

@@ -169,12 +169,12 @@ def make_policy(settings: Settings, plugins: Plugins) -> LayerPolicy:
 
     @lru_cache(maxsize=10_000)
     def capacity(channel: str) -> int:
-        default = declared.get(channel, (USER_CAPACITY, ""))[0]
+        default = declared.get(channel, (USER_CAPACITY, "none"))[0]
         return int(_first(capacities, channel, default))
 
     @lru_cache(maxsize=10_000)
     def expiry(channel: str) -> float:
-        ordered = declared.get(channel, (0, ""))[1] == "peer"
+        ordered = declared.get(channel, (0, "none"))[1] == "peer"
         return _first(expiries, channel, ORDERED_EXPIRY if ordered else EXPIRY)
 
     return LayerPolicy(

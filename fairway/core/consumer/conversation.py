@@ -9,7 +9,6 @@ from fairway.core.bus.channels import Channel, Group
 from fairway.core.consumer.identity import User
 from fairway.core.consumer.message import Message
 from fairway.core.content import Content
-from fairway.core.exceptions import LocalProtocolError
 
 __all__ = ["Conversation"]
 
@@ -93,25 +92,25 @@ class Conversation:
     def accept(self, **keys: Any) -> None:
         """Accept the peer with more than a yes, such as `subprotocol="chat"`."""
         self._decided = True
-        self._reply_channel.send({"accept": True, **keys})
+        self.message.reply_channel.send({"accept": True, **keys})
 
     def reply(self, what: str | bytes | Content) -> None:
         """Send to the peer: text, bytes, or content as its protocol understands it."""
         self._decided = True
-        self._reply_channel.send(_content(what))
+        self.message.reply_channel.send(_content(what))
 
     def close(self, code: int | bool = True) -> None:
         """End the peer's connection."""
         self._decided = True
-        self._reply_channel.send({"close": code})
+        self.message.reply_channel.send({"close": code})
 
     def join(self, group: str) -> None:
         """Make the peer a member of a group until it leaves."""
-        Group(group, self.message.layer).add(self._reply_channel)
+        Group(group, self.message.layer).add(self.message.reply_channel)
 
     def leave(self, group: str) -> None:
         """End the peer's membership of a group."""
-        Group(group, self.message.layer).discard(self._reply_channel)
+        Group(group, self.message.layer).discard(self.message.reply_channel)
 
     def broadcast(
         self,
@@ -122,13 +121,6 @@ class Conversation:
     ) -> None:
         """Send to every member of a group but `exclude`."""
         Group(group, self.message.layer).send(_content(what), exclude=exclude)
-
-    @property
-    def _reply_channel(self) -> Channel:
-        channel = self.message.reply_channel
-        if channel is None:
-            raise LocalProtocolError(f"{self.message.channel} has no peer to talk to")
-        return channel
 
     def _connect(self) -> None:
         for group in self.groups:

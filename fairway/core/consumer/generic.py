@@ -13,7 +13,6 @@ from fairway.core.consumer.control import CloseConnection, UnsupportedData
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Route, route_class
 from fairway.core.content import Content
-from fairway.core.exceptions import LocalProtocolError
 
 __all__ = ["BaseConsumer", "JsonWebsocketConsumer", "WebsocketConsumer"]
 
@@ -140,10 +139,7 @@ class WebsocketConsumer(BaseConsumer):
         self._reply({"close": status})
 
     def _reply(self, content: Content) -> None:
-        channel = self.message.reply_channel
-        if channel is None:
-            raise LocalProtocolError(f"{self.message.channel} has no reply channel")
-        channel.send(content)
+        self.message.reply_channel.send(content)
 
 
 class JsonWebsocketConsumer(WebsocketConsumer):

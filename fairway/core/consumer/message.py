@@ -99,10 +99,16 @@ class Message:
         return self._layer
 
     @cached_property
-    def reply_channel(self) -> Channel | None:
-        """The channel of the peer it is from; None for an event without a peer."""
+    def reply_channel(self) -> Channel:
+        """The channel of the peer it is from.
+
+        Raises:
+            LocalProtocolError: it has no peer; then `peer` is None, too.
+        """
         name = self.content.get("reply_channel")
-        return None if name is None else Channel(name, self._layer)
+        if name is None:
+            raise LocalProtocolError(f"{self.channel} has no peer to talk to")
+        return Channel(name, self._layer)
 
     @property
     def peer(self) -> str | None:

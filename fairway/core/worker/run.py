@@ -131,9 +131,10 @@ class MessageRunner:
         return self._reply(message, answer)
 
     def _reply(self, message: Message, content: Content | None) -> list[Operation]:
-        if content is None or message.reply_channel is None:
+        reply_channel = message.get("reply_channel")
+        if content is None or reply_channel is None:
             return []
-        return [Send(message.reply_channel.name, encode_content(content))]
+        return [Send(reply_channel, encode_content(content))]
 
     def _has_left(self, message: Message) -> bool:
         if not message.channel.endswith(".disconnect"):

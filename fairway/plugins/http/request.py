@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -51,7 +51,7 @@ class FairwayRequest(HttpRequest):
     @property
     def reply_channel(self) -> Channel:
         """Where the answer goes; a view may hand it on."""
-        return cast(Channel, self.message.reply_channel)
+        return self.message.reply_channel
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]  # noqa: N802
