@@ -106,7 +106,7 @@ const encode = (data) => {
   const ready = typeof data === "string" || data instanceof Blob;
   if (ready || data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data;
   const text = JSON.stringify(data);
-  if (text === undefined) throw new TypeError(`a ${typeof data} cannot be sent`);
+  if (text === undefined) throw new TypeError(`${typeof data} cannot be sent`);
   return text;
 };
 
