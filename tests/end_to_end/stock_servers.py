@@ -48,7 +48,8 @@ def run_gunicorn(
 ) -> Iterator[tuple[int, Process]]:
     """Run gunicorn over a folder with a database; gives its port and process."""
     port = free_port()
-    arguments = ("-m", "gunicorn", "-b", f"127.0.0.1:{port}", "stock_wsgi:application")
+    options = ("--bind", f"127.0.0.1:{port}", "--no-control-socket")
+    arguments = ("-m", "gunicorn", *options, "stock_wsgi:application")
     environment = {**environment, "STOCK_FOLDER": str(folder)}
     with run_python(STOCK, *arguments, environment=environment) as process:
         process.wait_for_port(port)

@@ -78,7 +78,7 @@ class Visitor:
         return Answer(
             response.status,
             response.reason,
-            sorted(_comparable(name, value) for name, value in _of_site(fields_back)),
+            _of_site(fields_back, b"" if method == "HEAD" else content),
             _TOKEN.sub(rb"\1...", content),
         )
 
@@ -109,14 +109,18 @@ def multipart(fields: dict[str, str], file: tuple[str, bytes]) -> bytes:
     return b"".join([*parts, opening.encode(), content, closing.encode()])
 
 
-def _of_site(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [pair for pair in headers if pair[0].lower() not in _CONNECTION]
+def _of_site(headers: list[tuple[str, str]], content: bytes) -> list[tuple[str, str]]:
+    """Return what the site said; the length of what is there need not be said."""
+    pairs = [_comparable(name, value) for name, value in headers]
+    length = ("content-length", str(len(content)))
+    return sorted(p for p in pairs if p[0] not in _CONNECTION and p != length)
 
 
 def _comparable(name: str, value: str) -> tuple[str, str]:
-    if name.lower() == "expires":
+    name = name.lower()
+    if name == "expires":
         value = "..."
-    elif name.lower() == "set-cookie":
+    elif name == "set-cookie":
         value = _SECRET_COOKIE.sub(r"\1=...", value.strip())
         value = _EXPIRES.sub("expires=...", value)
-    return name.lower(), value
+    return name, value

@@ -143,7 +143,8 @@ def told(request: HttpRequest, rest: str) -> JsonResponse:
             "headers": dict(request.headers),
             "type": [request.content_type, request.content_params, request.encoding],
             "scheme": [request.scheme, request.is_secure()],
-        }
+        },
+        json_dumps_params={"sort_keys": True},
     )
 
 
