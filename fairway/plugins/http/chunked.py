@@ -27,7 +27,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
 class ChunkDecoder:
     """The state between two reads of one body."""
 
-    __slots__ = ("_extensions", "_left", "_trailers", "done")
+    __slots__ = ("_extensions", "_failure", "_left", "_trailers", "done")
 
     def __init__(self) -> None:
         self.done = False
@@ -37,6 +37,7 @@ class ChunkDecoder:
         self._left: int | None = 0
         self._extensions = 0
         self._trailers = 0
+        self._failure: RemoteProtocolError | None = None
 
     def decode(self, buffer: bytes | bytearray, position: int) -> tuple[bytes, int]:
         """Take what can be taken; return the data and where to go on.
@@ -46,18 +47,26 @@ class ChunkDecoder:
         Raises:
             RemoteProtocolError: this is no body in chunks.
         """
+        if self._failure is not None:
+            raise self._failure
         parts: list[bytes | bytearray] = []
+        try:
+            position = self._decode(buffer, position, parts)
+        except RemoteProtocolError as error:
+            if not parts:
+                raise
+            self._failure = error  # what came before it counts, however it was cut
+        return b"".join(parts), position
+
+    def _decode(
+        self,
+        buffer: bytes | bytearray,
+        position: int,
+        parts: list[bytes | bytearray],
+    ) -> int:
         while not self.done:
             if self._left:
-                end = min(position + self._left, len(buffer))
-                data_end = min(position + max(0, self._left - 2), len(buffer))
-                if data_end > position:
-                    parts.append(buffer[position:data_end])
-                self._check_end(
-                    buffer[data_end:end], self._left - (data_end - position)
-                )
-                self._left -= end - position
-                position = end
+                position = self._data(buffer, position, parts)
                 if self._left:
                     break
             end = buffer.find(b"\r\n", position, position + _MAX_LINE + 2)
@@ -66,7 +75,22 @@ class ChunkDecoder:
                 break
             self._line(bytes(buffer[position:end]))
             position = end + 2
-        return b"".join(parts), position
+        return position
+
+    def _data(
+        self,
+        buffer: bytes | bytearray,
+        position: int,
+        parts: list[bytes | bytearray],
+    ) -> int:
+        assert self._left is not None
+        end = min(position + self._left, len(buffer))
+        data_end = min(position + max(0, self._left - 2), len(buffer))
+        if data_end > position:
+            parts.append(buffer[position:data_end])
+        self._check_end(buffer[data_end:end], self._left - (data_end - position))
+        self._left -= end - position
+        return end
 
     def _line(self, line: bytes) -> None:
         if self._left is None:
