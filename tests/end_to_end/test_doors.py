@@ -11,7 +11,6 @@ from websockets.sync.client import connect
 from tests.support.processes import (
     Process,
     free_port,
-    is_listening,
     run_manage,
     wait_until,
 )
@@ -42,7 +41,10 @@ class Line:
     def hear(self) -> str:
         return self._file.readline().rstrip("\r\n")
 
-    def close(self) -> None:
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._file.close()
         self._socket.close()
 
@@ -55,15 +57,17 @@ def doors() -> Iterator[Doors]:
     with run_manage(
         "tests/end_to_end/doors", *arguments, environment=environment
     ) as process:
-        process.wait_for_port(web)
-        wait_until(lambda: is_listening(lines), what="the lines port")
+        # A probe of the port would be a guest in the room.
+        wait_until(lambda: "Quit with" in process.output(), what="the start")
         yield Doors(process, web, lines)
 
 
 def test_one_conversation_serves_websocket_and_lines(doors: Doors) -> None:
-    line = Line(doors.lines)
-    assert line.hear() == "welcome over lines"
-    with connect(f"ws://127.0.0.1:{doors.web}/", proxy=None) as page:
+    with (
+        Line(doors.lines) as line,
+        connect(f"ws://127.0.0.1:{doors.web}/", proxy=None) as page,
+    ):
+        assert line.hear() == "welcome over lines"
         assert page.recv(20) == "welcome over websocket"
 
         line.say("hello")
@@ -76,15 +80,13 @@ def test_one_conversation_serves_websocket_and_lines(doors: Doors) -> None:
         line.say("bye")
         assert line.hear() == ""
         assert page.recv(20) == "lines left"
-    line.close()
 
 
 def test_runserver_prints_a_line_for_each_event_of_any_protocol(doors: Doors) -> None:
-    line = Line(doors.lines)
-    line.hear()
-    line.say("hello")
-    line.hear()
-    line.close()
+    with Line(doors.lines) as line:
+        line.hear()
+        line.say("hello")
+        line.hear()
 
     wait_until(lambda: "DISCONNECT" in doors.process.output(), what="the last line")
 
