@@ -174,8 +174,9 @@ class InterfaceServer:
             reply_filters=self.plugins.reply_filters(),
             mounts=self._mounts,
         )
+        protocol_class: type[BaseProtocol[Any]]
         protocol_class = import_path(spec.transports[TRANSPORT])
-        protocol: BaseProtocol[Any] = protocol_class(loaded.config, host)
+        protocol = protocol_class(loaded.config, host)
         host.serve(protocol)
         self.protocols[spec.name] = protocol
 

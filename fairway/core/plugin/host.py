@@ -79,7 +79,6 @@ class Peer(typing.Protocol):
 class Host(typing.Protocol):
     """Carries one protocol. All methods belong to the loop's thread."""
 
-    clock: Clock
     log: logging.LoggerAdapter[logging.Logger]
     """Names the protocol in every line."""
     limits: Limits
@@ -87,6 +86,10 @@ class Host(typing.Protocol):
     site: Site
     grace: float
     """Seconds that `stop` may take."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time, and calls that are due."""
 
     def open_peer(
         self,
