@@ -17,6 +17,8 @@ __all__ = ["Agreement", "Inflater", "compress", "negotiate"]
 
 _TAIL = b"\x00\x00\xff\xff"
 """What a sender cuts off the end of each message (RFC 7692, 7.2.1)."""
+_LAST_BLOCK = b"\x03\x00"
+"""An empty block that ends a stream (RFC 1951, 3.2.3)."""
 _LEVEL = 6
 _MEMORY = 5
 _MAX_RESTARTS = 16
@@ -120,16 +122,22 @@ class Inflater:
 
     def finished(self) -> bytes:
         """Return the rest when the message's last piece was received; raises alike."""
-        return self.received(_TAIL)
+        output = self.received(_TAIL)
+        # Only where a block ends can the last one follow: else the message was cut off.
+        if self._step(_LAST_BLOCK) or not self._inflate.eof:
+            raise _corrupt()
+        return output
 
     def _step(self, piece: bytes) -> bytes:
         try:
             output = self._inflate.decompress(piece, self._left + 1)
         except zlib.error:
-            raise RemoteProtocolError(
-                "a compressed message cannot be inflated", status=1007
-            ) from None
+            raise _corrupt() from None
         self._left -= len(output)
         if self._left < 0:
             raise RemoteProtocolError("an inflated message is too large", status=1009)
         return output
+
+
+def _corrupt() -> RemoteProtocolError:
+    return RemoteProtocolError("a compressed message cannot be inflated", status=1007)
