@@ -1,0 +1,38 @@
+"""A site that echoes; `README.md` lists what it answers."""
+
+import os
+
+SECRET_KEY = "a site that only echoes has no secrets"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+INSTALLED_APPS = ["fairway"]
+ROOT_URLCONF = "echo.urls"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+DATABASES: dict[str, dict[str, str]] = {}
+USE_TZ = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+
+MEBIBYTE = 1024 * 1024
+MAX_MESSAGE = int(os.environ.get("FAIRWAY_MAX_MESSAGE", MEBIBYTE))
+
+FAIRWAY = {
+    "LAYER": os.environ.get("FAIRWAY_LAYER", "memory://"),
+    "ROUTING": "echo.routing.channel_routing",
+    "PLUGINS": {
+        "http": {},
+        "websocket": {"max_message": MAX_MESSAGE},
+    },
+    # Room for the message and for what stands beside it in the content.
+    "MAX_CONTENT": MAX_MESSAGE + 64 * 1024,
+    # A load generator is many clients on one address, each as fast as it can.
+    "LIMITS": {
+        "peers_per_address": 50_000,
+        "handshakes_per_second": 100_000,
+        "messages_per_second": 1_000_000,
+        # One message that finds nothing queued is written whole; several big ones
+        # may wait for the testsuite to read them.
+        "unsent_bytes": max(MEBIBYTE, 4 * MAX_MESSAGE),
+        "held_bytes": max(MEBIBYTE // 4, MAX_MESSAGE),
+    },
+}
