@@ -34,10 +34,9 @@ def serve(
         FairwayError: a protocol cannot start.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    if static:
-        from fairway.plugins.http.static import serve_static_files
+    from fairway.plugins.http.static import serve_static_files
 
-        serve_static_files()
+    serve_static_files(static)
     worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
     worker.start()
     try:

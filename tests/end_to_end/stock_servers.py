@@ -8,9 +8,11 @@ from pathlib import Path
 
 from tests.support.processes import Process, free_port, run_manage, run_python
 
-__all__ = ["STOCK", "prepare", "run_gunicorn", "run_server"]
+__all__ = ["FAIRWAY", "prepare", "run_gunicorn", "run_server"]
 
 STOCK = "tests/end_to_end/stock"
+FAIRWAY = {"STOCK_INSTALLED": "1", "STOCK_CONFIGURED": "1"}
+"""Environment that makes it a site of fairway."""
 
 
 def prepare(folder: Path) -> Path:
@@ -31,15 +33,17 @@ def prepare(folder: Path) -> Path:
 
 
 @contextmanager
-def run_server(folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
-    """Run `runserver` over a folder with a database; gives its port."""
+def run_server(
+    folder: Path, environment: Mapping[str, str], option: str = "--insecure"
+) -> Iterator[tuple[int, Process]]:
+    """Run `runserver` over a folder with a database; gives its port and process."""
     port = free_port()
     address = f"127.0.0.1:{port}"
-    arguments = ("runserver", address, "--noreload", "--insecure", "--skip-checks")
+    arguments = ("runserver", address, "--noreload", "--skip-checks", option)
     environment = {**environment, "STOCK_FOLDER": str(folder)}
     with run_manage(STOCK, *arguments, environment=environment) as process:
         process.wait_for_port(port)
-        yield port
+        yield port, process
 
 
 @contextmanager

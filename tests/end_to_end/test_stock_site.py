@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.stock_servers import prepare, run_server
+from tests.end_to_end.stock_servers import FAIRWAY, prepare, run_server
 from tests.end_to_end.visitor import Answer, Visitor
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(180)]
@@ -49,11 +49,11 @@ def _both(
     environment: dict[str, str],
 ) -> Ports:
     ports = []
-    for more in ({}, {"STOCK_INSTALLED": "1", "STOCK_CONFIGURED": "1"}):
+    for more in ({}, FAIRWAY):
         folder = folders.mktemp("site") / "files"
         shutil.copytree(prepared, folder)
-        server = run_server(folder, {**environment, **more})
-        ports.append(stack.enter_context(server))
+        port, _ = stack.enter_context(run_server(folder, {**environment, **more}))
+        ports.append(port)
     return ports[0], ports[1]
 
 

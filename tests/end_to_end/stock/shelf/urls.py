@@ -15,6 +15,8 @@ urlpatterns = [
     path("cookies/", views.cookies),
     path("table/", views.table),
     path("ticks/", views.ticks),
+    path("endless/", views.endless),
+    path("patient/", views.patient),
     path("later/", views.later),
     path("versioned/", views.versioned),
     path("nothing/", views.nothing),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 from django import forms
 from django.contrib import messages
@@ -80,6 +81,36 @@ async def ticks(request: HttpRequest) -> StreamingHttpResponse:
             yield f"tick {n}\n"
 
     return StreamingHttpResponse(parts(), content_type="text/plain")
+
+
+def endless(request: HttpRequest) -> StreamingHttpResponse:
+    """Send until the client leaves; then leave a note."""
+
+    def parts() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"more " * 1000
+        finally:
+            _note("endless")
+
+    return StreamingHttpResponse(parts())
+
+
+async def patient(request: HttpRequest) -> StreamingHttpResponse:
+    """Send one event and wait until the client leaves; then leave a note."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: hello\n\n"
+            await asyncio.Event().wait()
+        finally:
+            _note("patient")
+
+    return StreamingHttpResponse(parts(), content_type="text/event-stream")
+
+
+def _note(name: str) -> None:
+    Path(os.environ["STOCK_FOLDER"], f"{name}.closed").touch()
 
 
 async def later(request: HttpRequest) -> JsonResponse:
