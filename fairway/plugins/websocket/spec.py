@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fairway.kit import Config, ConfigurationError, Event, ProtocolSpec
+from fairway.plugins.websocket.origin import is_origin_pattern
 
 __all__ = ["SPEC", "WebSocketConfig"]
 
@@ -40,6 +41,13 @@ class WebSocketConfig(Config, frozen=True, kw_only=True, forbid_unknown_fields=T
         section = 'FAIRWAY["PLUGINS"]["websocket"]'
         if not self.path.startswith("/"):
             raise ConfigurationError(f'{section}["path"]', "must start with '/'")
+        for pattern in self.allowed_origins or ():
+            if not is_origin_pattern(pattern):
+                raise ConfigurationError(
+                    f'{section}["allowed_origins"]',
+                    f"holds {pattern!r}, which is neither an origin such as "
+                    "'https://example.com' nor a host",
+                )
         for name in ("max_message", "handshake_timeout", "close_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f'{section}["{name}"]', "must be above 0")

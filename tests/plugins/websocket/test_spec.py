@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from fairway.core.plugin.loading import Plugins
+from fairway.core.settings import read_settings
+from fairway.kit import ConfigurationError
+from fairway.plugins.websocket.frames import is_close_code
+from fairway.plugins.websocket.spec import SPEC, WebSocketConfig
+
+
+def plugins(**section: Any) -> Plugins:
+    return Plugins(read_settings({"PLUGINS": {"websocket": section}}))
+
+
+def test_the_plugin_is_found_by_its_entry_point() -> None:
+    assert plugins().protocols["websocket"].spec is SPEC
+
+
+def test_it_takes_the_upgrades_of_http_below_its_path() -> None:
+    (declared,) = plugins(path="/ws/").mounts()
+
+    mount = declared.mount
+    assert (mount.on, mount.prefix, mount.upgrade) == ("http", "/ws/", "websocket")
+
+
+def test_its_mount_hands_requests_to_the_running_protocol() -> None:
+    (declared,) = plugins().mounts()
+    opened = []
+
+    class Protocol:
+        def open(self, exchange: object) -> None:
+            opened.append(exchange)
+
+    declared.mount.open(Protocol(), cast(Any, "an exchange"))
+
+    assert opened == ["an exchange"]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"path": "ws/"},
+        {"max_message": 0},
+        {"handshake_timeout": 0.0},
+        {"close_timeout": -1.0},
+        {"ping_interval": -1.0},
+        {"ping_timeout": -1.0},
+        {"allowed_origins": ["https://a.org/path"]},
+        {"allowed_origins": [""]},
+        {"slow_client": "wait"},
+        {"origins": []},
+    ],
+)
+def test_a_wrong_setting_stops_with_its_name(section: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        plugins(**section)
+
+    assert f'FAIRWAY["PLUGINS"]["websocket"]["{next(iter(section))}"]' in str(
+        error.value
+    )
+
+
+def test_what_the_spec_sends_by_itself_is_what_a_reply_may_say() -> None:
+    for content in (SPEC.failure, SPEC.unrouted):
+        assert content is not None
+        assert content.keys() <= SPEC.replies.keys()
+        assert is_close_code(content["close"])
+
+
+def test_limits_are_finite_by_default() -> None:
+    config = WebSocketConfig()
+
+    assert config.max_message == 1024 * 1024
+    assert not config.compression
+    assert config.allowed_origins is None
