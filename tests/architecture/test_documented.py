@@ -15,7 +15,7 @@ from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.settings import Limits, Settings
 from tests.architecture.manual import extension, page, reference, section, undocumented
-from tests.architecture.tree import sources
+from tests.architecture.tree import PACKAGE, sources
 
 tables = extension("tables")
 SPECS: list[ProtocolSpec] = tables.specs()
@@ -173,3 +173,24 @@ def test_the_reference_names_nothing_that_does_not_exist() -> None:
     hooks = set(re.findall(r"\bfairway_\w+", reference())) - {"fairway_http"}
 
     assert hooks - set(tables.hooks()) == set()
+
+
+def test_every_option_of_the_browser_client_is_documented() -> None:
+    source = (PACKAGE / "static/fairway/client.js").read_text(encoding="utf-8")
+    options = source.partition("@typedef {object} Options")[2].partition("*/")[0]
+    names = set(re.findall(r"@property \{.*\} (\w+)", options))
+
+    assert names
+    assert undocumented(names, section(page("client"), "Options")) == set()
+
+
+def test_every_event_of_the_browser_client_is_documented() -> None:
+    source = (PACKAGE / "static/fairway/client.js").read_text(encoding="utf-8")
+    names = set(
+        re.findall(r'#tell\("(\w+)"|new (?:Message|Close)Event\("(\w+)"', source)
+    )
+
+    told = {name for pair in names for name in pair if name}
+
+    assert told
+    assert undocumented(told, section(page("client"), "Events")) == set()

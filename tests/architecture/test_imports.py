@@ -18,11 +18,13 @@ SIDES = {
     "http/application": "worker",
     "http/body": "worker",
     "http/credit": "worker",
+    "http/exchange": "host",
     "http/meta": "worker",
     "http/request": "worker",
     "http/response": "worker",
     "http/routes": "worker",
     "http/signals": "worker",
+    "http/spool": "host",
     "http/static": "worker",
     "http/stream": "worker",
     "websocket/engine_autobahn": "host",
@@ -144,3 +146,25 @@ def test_every_worker_side_module_loads_no_wire() -> None:
     )
 
     assert not packages(f"{site()}\n{imports}") & WIRE
+
+
+def test_an_interface_server_never_imports_the_routes() -> None:
+    code = (
+        site("routes_that_do_not_exist.channel_routing")
+        + """
+import os, signal
+import fairway.management.commands.runinterface
+from fairway.core.assembly import assemble
+from fairway.interfaces.server import InterfaceServer, run
+assembly = assemble()
+assembly.install()
+parts = assembly.layer, assembly.plugins, assembly.settings, assembly.site
+run(
+    lambda: InterfaceServer(*parts),
+    started=lambda: os.kill(os.getpid(), signal.SIGTERM),
+)
+print("served")
+"""
+    )
+
+    assert run(code).split() == ["served"]

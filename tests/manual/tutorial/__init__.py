@@ -1,0 +1,1 @@
+"""The files of the tutorial, as its reader types them."""

@@ -1,0 +1,7 @@
+"""What the first lesson adds to the settings."""
+
+FAIRWAY = {
+    "LAYER": "memory://",
+    "ROUTING": "mysite.routing.channel_routing",
+    "PLUGINS": {"http": {}, "websocket": {}},
+}
