@@ -16,26 +16,17 @@ from fairway.kit import (
     Refusal,
     Write,
 )
-from fairway.plugins.http.answer import Answer, plain_text
+from fairway.plugins.http.answer import plain_text
+from fairway.plugins.http.intake import Intake
 from fairway.plugins.http.mounts import NotAllowed
 from fairway.plugins.http.pace import Phase, Progress
-from fairway.plugins.http.parser import (
-    BodyReceived,
-    HeadReceived,
-    Malformed,
-    RequestCompleted,
-    RequestParser,
-    WireEvent,
-)
+from fairway.plugins.http.parser import BodyReceived, RequestCompleted
 from fairway.plugins.http.replies import Reply, read_reply
-from fairway.plugins.http.spec import INLINE_BODY
 from fairway.plugins.http.steps import (
     Abort,
     Dispatch,
-    End,
     EndBody,
     Feed,
-    Fetch,
     Flush,
     Hold,
     HttpStep,
@@ -43,7 +34,6 @@ from fairway.plugins.http.steps import (
     Open,
     Send,
     Skipped,
-    Store,
     Switch,
 )
 from fairway.plugins.http.surroundings import Connection, Surroundings
@@ -51,12 +41,8 @@ from fairway.plugins.http.transaction import Transaction
 
 __all__ = ["HttpMapping"]
 
-_READ_AHEAD = 64 * 1024
-"""Bytes that may wait unread before the connection is not read."""
 _MAX_PULL = 64
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_CLIENT_LEFT = 499
-"""nginx's number for a client that left before its answer; in the access log only."""
 _RETRY_AFTER = (b"Retry-After", b"5")
 _REFUSALS = {
     Refusal.FULL: 503,
@@ -75,7 +61,7 @@ class HttpMapping:
         "_bodies",
         "_connection",
         "_due",
-        "_parser",
+        "_intake",
         "_phase",
         "_progress",
         "_queue",
@@ -87,9 +73,9 @@ class HttpMapping:
     def __init__(self, surroundings: Surroundings, connection: Connection) -> None:
         self._surroundings = surroundings
         self._connection = connection
-        self._parser = RequestParser(surroundings.config)
+        self._intake = Intake(surroundings)
         self._progress = Progress(surroundings.config.write_timeout)
-        self._queue: list[Transaction] = []
+        self._queue = self._intake.queue
         self._phase = Phase.IDLE
         self._due: float | None = None
         self._reading = True
@@ -106,7 +92,7 @@ class HttpMapping:
         """Bytes arrived, cut anywhere."""
         steps: list[HttpStep] = []
         if self._phase < Phase.LINGER:
-            self._parser.receive(data)
+            self._intake.receive(data)
             self._advance(steps, now)
         return steps
 
@@ -150,7 +136,7 @@ class HttpMapping:
             case Phase.IDLE | Phase.LINGER:
                 self._hang_up("idle", steps)
             case Phase.HEAD:
-                self._queue.append(self._transaction(fault=408))
+                self._intake.add_fault(408)
             case Phase.BODY:
                 self._fail(408, steps, now)
             case Phase.DISK | Phase.ANSWER:
@@ -178,24 +164,20 @@ class HttpMapping:
             current.dispatched = False
             return self._abort("a consumer said so")
         if reply.pull:
-            self._pull(current, reply.pull, steps)
+            steps.extend(current.pull(min(reply.pull, _MAX_PULL)))
         if reply.credit_channel:
             current.credit_channel = reply.credit_channel
         if reply.is_answer or reply.close:
             self._due = now + self._surroundings.config.answer_timeout
             self._carry(reply, steps, now)
-            if reply.more and current.credit_channel:
-                current.credit_owed += 1
-                self._give_credit(current, room, steps)
+            if reply.more:
+                steps.extend(current.credit(1, room=room))
             self._advance(steps, now)
         return steps
 
     def room(self) -> list[HttpStep]:
         """More of the answer can be kept again."""
-        steps: list[HttpStep] = []
-        if self._queue:
-            self._give_credit(self._queue[0], True, steps)
-        return steps
+        return list(self._queue[0].credit(0, room=True)) if self._queue else []
 
     def failed(self, now: float) -> list[HttpStep]:
         """What a consumer or a mount wanted could not be carried."""
@@ -226,10 +208,7 @@ class HttpMapping:
         """A part of the body was read from disk."""
         if not self._queue or not self._queue[0].spooled:
             return []
-        current = self._queue[0]
-        current.unsent -= len(data)
-        content = {"content": data, "more_content": current.unsent > 0}
-        return [Send(current.body_channel, content)]
+        return [self._queue[0].chunk(data)]
 
     def disk_failed(self, now: float) -> list[HttpStep]:
         """A body cannot be kept on disk."""
@@ -245,7 +224,7 @@ class HttpMapping:
         current.wants_body = True
         if current.complete:
             return [EndBody()]
-        if self._is_too_long(current):
+        if current.is_too_long:
             self._fail(413, steps, now)
         else:
             self._await_body(current, steps, now)
@@ -299,7 +278,7 @@ class HttpMapping:
         self._queue.clear()
         self._phase = Phase.CLOSED
         self._due = self._progress.due = None
-        steps.append(Switch(self._parser.leftover()))
+        steps.append(Switch(self._intake.leftover()))
         return steps
 
     def stop(self, now: float) -> list[HttpStep]:
@@ -317,48 +296,22 @@ class HttpMapping:
         while self._phase < Phase.LINGER:
             if queue and not queue[0].begun:
                 self._begin(queue[0], steps, now)
-            elif not self._wants_events():
-                break
-            elif (event := self._parser.next_event()) is None:
-                break
-            else:
-                self._take(event, steps, now)
+                continue
+            match self._intake.next():
+                case None:
+                    break
+                case BodyReceived(data=data):
+                    self._take_body(queue[0], data, steps, now)
+                case RequestCompleted():
+                    queue[0].complete = True
+                    self._take_end(queue[0], steps, now)
         self._settle(steps, now)
-
-    def _wants_events(self) -> bool:
-        if not self._queue:
-            return True
-        last = self._queue[-1]
-        if not last.complete:
-            return last.begun and last.wants_body
-        config = self._surroundings.config
-        return len(self._queue) < config.max_pipelined and not last.is_last
-
-    def _take(self, event: WireEvent, steps: list[HttpStep], now: float) -> None:
-        match event:
-            case HeadReceived(head=head):
-                answer = Answer(head, self._surroundings.server)
-                self._queue.append(Transaction(head, answer))
-            case BodyReceived(data=data):
-                self._take_body(self._queue[0], data, steps, now)
-            case RequestCompleted():
-                self._queue[0].complete = True
-                self._take_end(self._queue[0], steps, now)
-            case Malformed(status=status):
-                self._queue.append(self._transaction(fault=status))
 
     def _settle(self, steps: list[HttpStep], now: float) -> None:
         """See what is waited for, and whether to read meanwhile."""
-        if self._phase >= Phase.LINGER:
-            reading = True
-        elif self._queue:
-            reading = self._wants_events() or (
-                len(self._queue) < self._surroundings.config.max_pipelined
-                and self._parser.buffered < _READ_AHEAD
-            )
-        else:
-            reading = True
-            if self._parser.buffered:
+        reading = self._phase >= Phase.LINGER or self._intake.wants_bytes
+        if not self._queue and self._phase < Phase.LINGER:
+            if self._intake.buffered:
                 if self._phase is not Phase.HEAD:
                     self._wait(Phase.HEAD, now)
             elif self._stopping:
@@ -402,7 +355,7 @@ class HttpMapping:
         current.limit = self._surroundings.config.max_body
         if current.complete:
             self._dispatch(current, steps, now)
-        elif self._is_too_long(current):
+        elif current.is_too_long:
             self._answer_status(413, steps, now)
         else:
             self._await_body(current, steps, now)
@@ -411,31 +364,20 @@ class HttpMapping:
         self, current: Transaction, steps: list[HttpStep], now: float
     ) -> None:
         self._wait(Phase.BODY, now)
-        expects = current.head is not None and current.head.expects_continue
-        if expects and not current.received and not self._parser.buffered:
+        if current.expects_continue and not self._intake.buffered:
             self._write(_CONTINUE, steps, now)
-
-    def _is_too_long(self, current: Transaction) -> bool:
-        announced = current.head.length if current.head is not None else 0
-        return max(announced, current.received) > current.limit
 
     def _take_body(
         self, current: Transaction, data: bytes, steps: list[HttpStep], now: float
     ) -> None:
         current.received += len(data)
         self._wait(Phase.BODY, now)
-        if self._is_too_long(current):
+        if current.is_too_long:
             self._fail(413, steps, now)
         elif current.mounted:
             steps.append(Feed(data))
-        elif current.spooled:
-            steps.append(Store(data))
-        else:
-            current.parts.append(data)
-            if current.received > INLINE_BODY:
-                current.spooled = True
-                steps.append(Store(b"".join(current.parts)))
-                current.parts = []
+        elif (store := current.keep(data)) is not None:
+            steps.append(store)
 
     def _take_end(
         self, current: Transaction, steps: list[HttpStep], now: float
@@ -455,22 +397,13 @@ class HttpMapping:
     ) -> None:
         self._wait(Phase.ANSWER, now)
         current.dispatched = True
+        channel = ""
         if current.spooled:
             self._bodies += 1
-            current.body_channel = self._surroundings.body_channel(
-                self._connection, self._bodies
-            )
-            current.unfetched = current.unsent = current.received
+            channel = self._surroundings.body_channel(self._connection, self._bodies)
         assert current.request_head is not None
-        steps.append(Dispatch(current.request_head, "http.request", current.event()))
-
-    def _pull(self, current: Transaction, count: int, steps: list[HttpStep]) -> None:
-        for _ in range(min(count, _MAX_PULL)):
-            size = min(current.unfetched, INLINE_BODY)
-            if size == 0:
-                break
-            current.unfetched -= size
-            steps.append(Fetch(size))
+        event = current.event(channel)
+        steps.append(Dispatch(current.request_head, "http.request", event))
 
     # An answer.
 
@@ -496,13 +429,6 @@ class HttpMapping:
         if not reply.more:
             self._finish(steps, now)
 
-    def _give_credit(
-        self, current: Transaction, room: bool, steps: list[HttpStep]
-    ) -> None:
-        if room and current.credit_owed:
-            steps.append(Send(current.credit_channel, {"credit": current.credit_owed}))
-            current.credit_owed = 0
-
     def _head_of(
         self,
         current: Transaction,
@@ -512,7 +438,7 @@ class HttpMapping:
         now: float,
     ) -> bytes:
         answer = current.answer
-        nothing_follows = len(self._queue) == 1 and not self._parser.buffered
+        nothing_follows = len(self._queue) == 1 and not self._intake.buffered
         if not current.complete or (self._stopping and nothing_follows):
             answer.close = True
         return answer.begin(status, headers, body, now + self._connection.epoch)
@@ -565,20 +491,7 @@ class HttpMapping:
             self._wait(Phase.LINGER, now)
 
     def _end(self, current: Transaction, steps: list[HttpStep], now: float) -> None:
-        if current.unsent:
-            steps.append(Send(current.body_channel, {"closed": True}))
-        head, request_head = current.head, current.request_head
-        steps.append(
-            End(
-                "-" if head is None else head.method,
-                b"-" if head is None else head.raw_path,
-                current.answer.status or _CLIENT_LEFT,
-                now - current.started,
-                self._connection.origin.client
-                if request_head is None
-                else request_head.client,
-            )
-        )
+        steps.extend(current.end(now, self._connection.origin.client))
 
     def _hang_up(self, reason: str, steps: list[HttpStep]) -> None:
         self._queue.clear()
@@ -596,6 +509,3 @@ class HttpMapping:
         if data:
             self._progress.wrote(len(data), now)
             steps.append(Write(data))
-
-    def _transaction(self, *, fault: int) -> Transaction:
-        return Transaction(None, Answer(None, self._surroundings.server), fault)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fairway.kit import Content, RequestHead
 from fairway.plugins.http.answer import Answer
 from fairway.plugins.http.head import Head
+from fairway.plugins.http.spec import INLINE_BODY
+from fairway.plugins.http.steps import End, Fetch, Send, Store
 
 __all__ = ["Transaction"]
+
+_CLIENT_LEFT = 499
+"""nginx's number for a client that left before its answer; in the access log only."""
 
 
 class Transaction:
@@ -19,24 +26,24 @@ class Transaction:
     """
 
     __slots__ = (
+        "_credit_owed",
+        "_parts",
+        "_unfetched",
+        "_unsent",
         "answer",
         "begun",
         "body_channel",
         "complete",
         "credit_channel",
-        "credit_owed",
         "dispatched",
         "fault",
         "head",
         "limit",
         "mounted",
-        "parts",
         "received",
         "request_head",
         "spooled",
         "started",
-        "unfetched",
-        "unsent",
         "wants_body",
     )
 
@@ -58,35 +65,109 @@ class Transaction:
         self.limit = 0
         """Bytes that the body may have."""
         self.received = 0
-        self.parts: list[bytes] = []
-        """The body, as long as it is short."""
         self.spooled = False
         """Whether the body is on disk."""
         self.body_channel = ""
-        self.unfetched = 0
-        """Bytes on disk that the consumer did not ask for yet."""
-        self.unsent = 0
-        """Bytes on disk that were not sent to the consumer yet."""
         self.credit_channel = ""
-        self.credit_owed = 0
-        """Parts of the answer for which there was no room to give credit."""
+        # The body, as long as it is short.
+        self._parts: list[bytes] = []
+        # Bytes on disk that the consumer did not ask for yet, and did not get yet.
+        self._unfetched = 0
+        self._unsent = 0
+        # Parts of the answer for which there was no room to give credit.
+        self._credit_owed = 0
 
     @property
     def is_last(self) -> bool:
         """Whether what follows on the connection is no request, as far as one knows."""
         return self.head is None or not self.head.keep_alive or bool(self.head.upgrade)
 
-    def event(self) -> Content:
-        """Return the own keys of `http.request`."""
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client sends its body only when it is told to."""
+        return (
+            self.head is not None and self.head.expects_continue and not self.received
+        )
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the body is longer than it may be, or will be."""
+        announced = 0 if self.head is None else self.head.length
+        return max(announced, self.received) > self.limit
+
+    def keep(self, data: bytes) -> Store | None:
+        """Keep a part of the body: in memory, or, when it gets long, on disk."""
+        if self.spooled:
+            return Store(data)
+        self._parts.append(data)
+        if self.received <= INLINE_BODY:
+            return None
+        self.spooled = True
+        parts, self._parts = self._parts, []
+        return Store(b"".join(parts))
+
+    def event(self, body_channel: str) -> Content:
+        """Return the own keys of `http.request`.
+
+        Args:
+            body_channel: where the body is pulled, when it is on disk.
+        """
         head = self.head
         assert head is not None
         content: Content = {
             "method": head.method,
             "http_version": head.http_version,
             "raw_path": head.raw_path,
-            "body": b"".join(self.parts),
+            "body": b"".join(self._parts),
         }
         if self.spooled:
-            content["body_channel"] = self.body_channel
+            self.body_channel = content["body_channel"] = body_channel
+            self._unfetched = self._unsent = self.received
             content["body_size"] = self.received
+        self._parts = []
         return content
+
+    def pull(self, count: int) -> Iterator[Fetch]:
+        """Return what to read from disk when the consumer asks for so many chunks."""
+        for _ in range(count):
+            if not self._unfetched:
+                break
+            size = min(self._unfetched, INLINE_BODY)
+            self._unfetched -= size
+            yield Fetch(size)
+
+    def chunk(self, data: bytes) -> Send:
+        """Return the message that carries a chunk of the body to the consumer."""
+        self._unsent -= len(data)
+        content = {"content": data, "more_content": self._unsent > 0}
+        return Send(self.body_channel, content)
+
+    def credit(self, parts: int, *, room: bool) -> Iterator[Send]:
+        """Return the credit for parts of the answer that the host took.
+
+        Args:
+            room: whether there is room for more; if not, the credit is owed.
+        """
+        if not self.credit_channel:
+            return
+        self._credit_owed += parts
+        if room and self._credit_owed:
+            yield Send(self.credit_channel, {"credit": self._credit_owed})
+            self._credit_owed = 0
+
+    def end(self, now: float, client: str) -> Iterator[Send | End]:
+        """Return what is to be done when it is over.
+
+        Args:
+            client: whom the connection is with, in case nothing better is known.
+        """
+        if self._unsent:
+            yield Send(self.body_channel, {"closed": True})
+        head, request_head = self.head, self.request_head
+        yield End(
+            "-" if head is None else head.method,
+            b"-" if head is None else head.raw_path,
+            self.answer.status or _CLIENT_LEFT,
+            now - self.started,
+            client if request_head is None else request_head.client,
+        )

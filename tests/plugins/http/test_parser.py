@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -485,6 +486,6 @@ def test_any_bytes_cut_anywhere_give_the_same_events(data: st.DataObject) -> Non
     joined = b"".join(data.draw(st.lists(PIECES | st.binary(max_size=8), max_size=20)))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(joined)), max_size=8)))
     edges = [0, *cuts, len(joined)]
-    parts = [joined[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    parts = [joined[a:b] for a, b in pairwise(edges) if a < b]
 
     assert parse(parts, SMALL) == parse([joined] if joined else [], SMALL)
