@@ -2,8 +2,8 @@
 
 HELD, until a consumer accepts or refuses; OPEN; CLOSING, our close frame is sent and
 the client's is awaited; DRAINING, the client broke the protocol and reads our close
-frame while what it sends is thrown away; ENDED, nothing follows but the end of the
-connection.
+frame while what it sends is thrown away; ENDED, the answer to the handshake or the last
+frame was sent, or the connection is gone.
 
 `websocket.connect` is emitted for a valid handshake. `websocket.disconnect` follows it
 exactly once, unless a consumer refused the connect or it never got through.
@@ -69,7 +69,7 @@ _NO_CODE, _NO_CLOSE = 1005, 1006
 _INTERNAL_ERROR, _RESTARTING, _TRY_LATER, _TOO_BIG = 1011, 1012, 1013, 1009
 
 _RETRY_AFTER: Headers = [(b"retry-after", b"5")]
-_PLAIN_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
+_PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 # What goes with a status of the handshake (RFC 6455, 4.4; RFC 9110, 15.5.6).
 _REQUIRED = {
     405: [(b"allow", b"GET")],
@@ -197,7 +197,7 @@ class WebSocketMapping:
                 return self._decide(read_reply(content), now)
             except LocalProtocolError as error:
                 report = Report(Drop.UNSUPPORTED, error.reason)
-                return (report, *self._deny(500, "the site made a mistake"))
+                return (report, *self._deny(500, b"the site made a mistake"))
         if self._state is _State.OPEN:
             return self._continue(read_reply(content), now)
         return (Report(Drop.GONE, "the connection is closing"),)
@@ -206,7 +206,7 @@ class WebSocketMapping:
         """An event did not get through."""
         if self._state is _State.HELD and channel == CONNECT:
             headers = _RETRY_AFTER if why in (Refusal.FULL, Refusal.UNAVAILABLE) else []
-            return self._deny(_STATUS_OF_REFUSAL[why], str(why), headers)
+            return self._deny(_STATUS_OF_REFUSAL[why], why.encode(), headers)
         if self._state is _State.OPEN and (code := _CLOSE_OF_REFUSAL.get(why)):
             return self._close(Close(code, str(why)), now)
         return ()
@@ -215,7 +215,7 @@ class WebSocketMapping:
         """The host keeps no peer for the request: a limit stands before it."""
         headers = [(b"retry-after", b"%d" % math.ceil(retry_after))]
         status = 503 if limit == "peers" else 429
-        return self._deny(status, "too many connections", headers)
+        return self._deny(status, b"too many connections", headers)
 
     def dismissed(self, reason: str, now: float) -> Sequence[Step]:
         """The connection must end because this server cannot go on with it."""
@@ -268,7 +268,7 @@ class WebSocketMapping:
             self._handshake = read_handshake(head, self._config, self._site)
         except RemoteProtocolError as error:
             headers = _REQUIRED.get(error.status, [])
-            return self._deny(error.status, error.reason, headers)
+            return self._deny(error.status, error.reason.encode(), headers)
         self._announced = True
         self._due = now + self._config.handshake_timeout
         content = {"subprotocols": list(self._handshake.subprotocols)}
@@ -285,7 +285,7 @@ class WebSocketMapping:
 
     def _accept(self, reply: Reply, now: float) -> Sequence[Step]:
         if self._handshake is None:
-            raise LocalProtocolError("there is no handshake to accept")
+            raise LocalProtocolError("the handshake was not read yet")
         headers = accept_headers(
             self._handshake, reply.subprotocol, reply.headers or []
         )
@@ -300,12 +300,8 @@ class WebSocketMapping:
         if status is None:
             code = None if reply.close is None else reply.close.code
             status = _STATUS_OF_CLOSE.get(code or 0, 403)
-        if reply.body is None:
-            return self._deny(status, "refused", headers)
-        if not any(name == b"content-type" for name, _ in headers):
-            headers = [*headers, *_PLAIN_TEXT]
-        self._leave_to_http()
-        return (Log("REFUSE", status), Deny(status, headers, reply.body))
+        body = b"refused" if reply.body is None else reply.body
+        return self._deny(status, body, headers)
 
     def _continue(self, reply: Reply, now: float) -> Sequence[Step]:
         # Another `accept` asks for what is, and a status beside a close for what would
@@ -341,17 +337,17 @@ class WebSocketMapping:
         """Refuse a connect that a consumer knows of, or may still get to know of."""
         ended = self._end(_NO_CLOSE, reason)
         headers = _RETRY_AFTER if status == 503 else []
-        return (*self._deny(status, reason, headers), *ended)
+        return (*self._deny(status, reason.encode(), headers), *ended)
 
     def _deny(
-        self, status: int, reason: str, headers: Headers | None = None
+        self, status: int, body: bytes, headers: Headers | None = None
     ) -> Sequence[Step]:
-        self._leave_to_http()
-        fields = [*(headers or []), *_PLAIN_TEXT]
-        return (Log("REFUSE", status), Deny(status, fields, reason.encode()))
-
-    def _leave_to_http(self) -> None:
+        # The connection stays, and is one of HTTP again.
         self._state, self._due, self._announced = _State.ENDED, None, False
+        fields = list(headers or ())
+        if not any(name == b"content-type" for name, _ in fields):
+            fields.append(_PLAIN_TEXT)
+        return (Log("REFUSE", status), Deny(status, fields, body))
 
     def _end(self, code: int, reason: str) -> Sequence[Step]:
         """Say once that the connection has ended."""

@@ -189,6 +189,8 @@ class MemoryExchange:
         body: bytes = b"",
     ) -> None:
         assert self.status == 0, "answered twice"
+        if self.fails:
+            raise LocalProtocolError("a header is not allowed")
         self.status, self.headers, self.content = status, list(headers), body
 
     def upgrade(

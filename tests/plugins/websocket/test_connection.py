@@ -189,6 +189,18 @@ def test_a_connection_that_cannot_be_upgraded_has_disconnected() -> None:
     assert channels(client.host) == ["connect", "disconnect"]
 
 
+def test_a_refusal_that_http_cannot_send_cuts_the_connection() -> None:
+    client = Client(*serve())
+    client.request()
+    client.exchange.fails = True
+
+    client.reply({"accept": False})
+
+    assert client.exchange.aborted
+    assert client.host.drops == ["failed"]
+    assert not client.peer.open
+
+
 def test_a_client_that_breaks_the_protocol_reads_why_before_it_is_cut_off() -> None:
     client = connect(*serve())
 
@@ -495,6 +507,22 @@ def test_a_stopping_server_closes_all_with_1012_within_the_grace_time() -> None:
     assert {client.frames[0][1][:2] for client in clients} == {(1012).to_bytes(2)}
     assert clients[0].stream.state == "aborted"
     assert not any(peer.open for peer in host.peers)
+
+
+def test_a_stopping_server_cuts_what_is_left_when_the_grace_time_is_over() -> None:
+    protocol, host = serve(close_timeout=60.0)
+    client = connect(protocol, host)
+
+    async def stop() -> None:
+        stopping = asyncio.ensure_future(protocol.stop(10.0))
+        await asyncio.sleep(0)
+        host.clock.pass_(10.0)
+        await stopping
+
+    asyncio.run(stop())
+
+    assert client.stream.state == "aborted"
+    assert channels(host) == ["connect", "disconnect"]
 
 
 def test_a_stopping_server_without_connections_stops_at_once() -> None:

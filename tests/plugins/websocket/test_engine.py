@@ -223,7 +223,13 @@ def test_a_bomb_is_not_inflated_beyond_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"\xff\xff\xff", b"\x06", deflated(b"hello")[:-2] + b"\xff\xff"]
+    "body",
+    [
+        b"\xff\xff\xff",
+        b"\x06",
+        deflated(b"hello")[:-2] + b"\xff\xff",
+        deflated(bytes(300), level=0)[:100],
+    ],
 )
 def test_what_is_no_deflate_fails_with_1007(body: bytes) -> None:
     data = frame(BINARY, body, rsv=4)

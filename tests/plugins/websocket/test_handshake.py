@@ -274,6 +274,12 @@ def test_a_header_that_could_break_the_answer_apart_is_not_sent(header: Any) -> 
         check_headers([header])
 
 
+@pytest.mark.parametrize("headers", ["x-a", {"x-a": "b"}, None])
+def test_headers_are_a_list(headers: Any) -> None:
+    with pytest.raises(LocalProtocolError):
+        check_headers(headers)
+
+
 @given(
     st.lists(
         st.tuples(
