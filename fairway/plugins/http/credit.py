@@ -45,11 +45,11 @@ class Credit:
             ClientLeft: the host said so.
             ClientStalled: no credit came for `PATIENCE` seconds.
         """
-        if self._left == 0:
+        if self._left and time.monotonic() - self._looked > _LOOK_AGAIN:
+            self._take(0)
+        while not self._left:
             if not self._take(PATIENCE):
                 raise ClientStalled
-        elif time.monotonic() - self._looked > _LOOK_AGAIN:
-            self._take(0)
         self._left -= 1
 
     def watch(self) -> None:

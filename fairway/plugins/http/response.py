@@ -145,12 +145,14 @@ async def _watch_client(
     both: set[asyncio.Future[Any]] = {coming, watching}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     stream.credit.wake()
-    try:
+    if coming.done():
         await watching
-    except ClientLeft:
-        coming.cancel()
-        await asyncio.wait({coming})
-        raise
+        return
+    coming.cancel()
+    await asyncio.wait({coming})
+    await watching
+    # Nobody left, nobody woke it: a worker without any grace left closed the layer.
+    raise ClientLeft
 
 
 async def _anext(parts: AsyncGenerator[bytes]) -> bytes | None:
