@@ -1,10 +1,25 @@
 """Every layer passes the suite that is shipped to authors of layers."""
 
+import pytest
+
 from fairway.core.bus.layer import ChannelLayer, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.redis import RedisLayer
 from fairway.testing.layer import LayerConformance
 
 
 class TestMemory(LayerConformance):
     def make_layer(self, policy: LayerPolicy) -> ChannelLayer:
         return MemoryLayer("memory://", policy)
+
+
+class TestRedis(LayerConformance):
+    @pytest.fixture(autouse=True)
+    def _redis(self, redis_url: str) -> None:
+        self.url = redis_url
+
+    def make_layer(self, policy: LayerPolicy) -> ChannelLayer:
+        return RedisLayer(self.url, policy)
+
+    def make_peer_layer(self, layer: ChannelLayer) -> ChannelLayer:
+        return RedisLayer(self.url, layer.policy)

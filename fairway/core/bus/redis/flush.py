@@ -1,0 +1,255 @@
+"""Carries a list of operations through its two exchanges with Redis; pure.
+
+The first exchange changes and reads groups, in program order; the second appends
+records, in program order for each list. So a member that was added is in the directory
+before its record enters the mailbox, and every later send enters behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from fairway.core.bus import layer as op
+from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, queue_of
+from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
+from fairway.core.bus.record import Body, Kind, Message, pack
+from fairway.core.bus.redis.clock import ServerClock
+from fairway.core.bus.redis.keys import Keys
+from fairway.core.bus.redis.lease import promise
+from fairway.core.bus.redis.resp import (
+    Answer,
+    Command,
+    Missing,
+    ReplyError,
+    explain,
+    is_refusal,
+)
+from fairway.core.bus.redis.scripts import ADD, DISCARD, JOIN, PUSH, REAP
+from fairway.core.drops import Drop
+from fairway.core.names import local_of, mailbox_of
+
+__all__ = ["GROUP_TTL", "Flush"]
+
+GROUP_TTL = 15 * 60.0
+"""Seconds that a group's sets live after they were last written; renewed by repairs."""
+_PUSH_RECORDS = 500
+"""Records of one script call, so that none holds the server for long."""
+
+
+class _Push:
+    """Records for one list, and which operation each belongs to."""
+
+    __slots__ = ("lease", "life", "owners", "queue", "records")
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.lease: str | None = None
+        self.life = 0.0
+        self.records: list[bytes] = []
+        self.owners: list[int] = []
+
+
+class Flush:
+    """Operations on their way.
+
+    Call `first`, exchange what it returns, `second` with the answers, exchange, then
+    `finish` with the answers. A list of commands may be empty.
+
+    Args:
+        now: local time.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        keys: Keys,
+        clock: ServerClock,
+        *,
+        policy: LayerPolicy,
+        now: float,
+    ) -> None:
+        self.dropped: list[tuple[str, Drop, int]] = []
+        """(channel, reason, count) of messages that were dropped on the way."""
+        self.refusal: str | None = None
+        """Why the server refused a command, if it did."""
+        self.written = False
+        """Whether the server appended anything."""
+        self.reaps: list[Command] = []
+        """What takes mailboxes without a lease out of their groups; after `finish`."""
+        self._operations = operations
+        self._keys = keys
+        self._policy = policy
+        self._now = clock.server(now)
+        self._outcomes: list[Outcome | None] = [None] * len(operations)
+        self._asked: dict[int, int] = {}
+        self._open: dict[str, _Push] = {}
+        self._pushes: list[_Push] = []
+
+    def first(self) -> list[Command]:
+        """Return the commands that change and read groups."""
+        commands: list[Command] = []
+        fetched: dict[str, int] = {}
+        for index, operation in enumerate(self._operations):
+            match operation:
+                case op.GroupAdd(group=group):
+                    fetched.pop(group, None)
+                    self._asked[index] = len(commands)
+                    commands += self._adding(operation)
+                case op.GroupDiscard(group=group):
+                    fetched.pop(group, None)
+                    self._asked[index] = len(commands)
+                    commands.append(self._discarding(operation))
+                case op.GroupSend(group=group):
+                    if group not in fetched:
+                        fetched[group] = len(commands)
+                        commands += self._fetching(group)
+                    self._asked[index] = fetched[group]
+        return commands
+
+    def second(self, answers: Sequence[Answer]) -> list[Command]:
+        """Return the commands that append records."""
+        for index, operation in enumerate(self._operations):
+            asked = self._asked.get(index)
+            if asked is None:
+                kind, body = body_of(operation)
+                self._append(
+                    index, queue_of(operation), self._record(index, kind, body)
+                )
+            elif isinstance(operation, op.GroupSend):
+                self._fan_out(index, operation, answers[asked : asked + 2])
+            else:
+                self._note(index, self._outcome(answers[asked]))
+                self._tell_mailbox(index, operation)
+        return [self._command(push) for push in self._pushes]
+
+    def finish(self, answers: Sequence[Answer]) -> list[Outcome]:
+        """Return what became of each operation."""
+        for push, answer in zip(self._pushes, answers, strict=True):
+            if isinstance(answer, list):
+                self.written = True
+                self._appended(push, answer)
+            else:
+                outcome = self._outcome(answer)
+                for owner in push.owners:
+                    self._note(owner, outcome)
+        return [outcome or Outcome.ACCEPTED for outcome in self._outcomes]
+
+    def _adding(self, add: op.GroupAdd) -> list[Command]:
+        keys, mailbox = self._keys, mailbox_of(add.channel)
+        if not mailbox:
+            life = int(self._policy.group_expiry * 1000)
+            return [JOIN([keys.plain(add.group)], add.channel, life)]
+        where = [keys.group(add.group), keys.members(add.group, mailbox)]
+        life = int(GROUP_TTL * 1000)
+        adding = ADD(where, mailbox, life, local_of(add.channel))
+        return [adding, promise(keys, mailbox)]
+
+    def _discarding(self, discard: op.GroupDiscard) -> Command:
+        keys, mailbox = self._keys, mailbox_of(discard.channel)
+        if not mailbox:
+            return ("ZREM", keys.plain(discard.group), discard.channel)
+        where = [keys.group(discard.group), keys.members(discard.group, mailbox)]
+        return DISCARD(where, mailbox, local_of(discard.channel))
+
+    def _fetching(self, group: str) -> list[Command]:
+        present = int(self._now * 1000)
+        return [
+            ("SMEMBERS", self._keys.group(group)),
+            ("ZRANGEBYSCORE", self._keys.plain(group), f"({present}", "+inf"),
+        ]
+
+    def _tell_mailbox(self, index: int, operation: Operation) -> None:
+        queue = queue_of(operation)
+        if queue[-1] == "!" and self._outcomes[index] is Outcome.ACCEPTED:
+            self._append(index, queue, self._record(index, *body_of(operation)))
+
+    def _fan_out(
+        self, index: int, send: op.GroupSend, answers: Sequence[Answer]
+    ) -> None:
+        mailboxes, plain = answers
+        if not (isinstance(mailboxes, list) and isinstance(plain, list)):
+            # Only read so far, whatever became of that.
+            self._outcome(mailboxes)
+            self._note(index, Outcome.UNAVAILABLE)
+            return
+        if mailboxes:
+            record = self._record(index, *body_of(send))
+            for name in mailboxes:
+                mailbox = name.decode()
+                lease = self._keys.lease(mailbox)
+                self._append(index, f"{mailbox}!", record, lease)
+        if plain:
+            message = Message("", Raw(send.content))
+            record = self._record(index, Kind.MESSAGE, message)
+            for name in plain:
+                channel = name.decode()
+                if channel not in send.exclude:
+                    self._append(index, channel, record)
+
+    def _record(self, index: int, kind: Kind, body: Body) -> bytes:
+        expiry = expiry_of(self._operations[index], self._policy)
+        return pack(kind, body, self._now + expiry)
+
+    def _append(
+        self, index: int, queue: str, record: bytes, lease: str | None = None
+    ) -> None:
+        push = self._open.get(queue)
+        if push is None or len(push.records) >= _PUSH_RECORDS:
+            push = self._open[queue] = _Push(queue)
+            self._pushes.append(push)
+        push.records.append(record)
+        push.owners.append(index)
+        push.lease = push.lease or lease
+        push.life = max(push.life, expiry_of(self._operations[index], self._policy))
+
+    def _command(self, push: _Push) -> Command:
+        keys = [self._keys.queue(push.queue)]
+        if push.lease is not None:
+            keys.append(push.lease)
+        capacity = capacity_of(push.queue, self._policy)
+        # A second more than its records, for takes that are on their way.
+        life = int((push.life + 1.0) * 1000)
+        return PUSH(keys, capacity, life, *push.records)
+
+    def _appended(self, push: _Push, answer: list[int]) -> None:
+        expired, lapsed, *left_out = answer
+        if expired:
+            self.dropped.append((push.queue, Drop.EXPIRED, expired))
+        refused = set(left_out)
+        for position, owner in enumerate(push.owners):
+            full = position in refused
+            operation = self._operations[owner]
+            if full and isinstance(operation, op.GroupSend):
+                reason = Drop.GONE if lapsed else Drop.FULL
+                self.dropped.append((push.queue, reason, 1))
+                full = False
+            if lapsed and isinstance(operation, op.GroupSend):
+                self._reap(operation.group, push.queue[:-1])
+            self._note(owner, Outcome.FULL if full else Outcome.ACCEPTED)
+
+    def _reap(self, group: str, mailbox: str) -> None:
+        keys = [self._keys.group(group), self._keys.members(group, mailbox)]
+        self.reaps.append(REAP(keys, mailbox))
+
+    def _outcome(self, answer: Answer) -> Outcome:
+        if answer is Missing.NOT_WRITTEN:
+            return Outcome.UNAVAILABLE
+        if answer is Missing.NO_ANSWER:
+            return Outcome.UNKNOWN
+        if isinstance(answer, ReplyError):
+            self.refusal = explain(answer)
+            return Outcome.UNAVAILABLE if is_refusal(answer) else Outcome.UNKNOWN
+        return Outcome.ACCEPTED
+
+    def _note(self, index: int, outcome: Outcome) -> None:
+        """Join the outcome of one step of an operation to those of its other steps."""
+        before = self._outcomes[index]
+        if before is None or before is outcome:
+            self._outcomes[index] = outcome
+        elif {before, outcome} == {Outcome.ACCEPTED, Outcome.FULL}:
+            self._outcomes[index] = Outcome.FULL
+        else:
+            # Part of it was carried out, so it must not be repeated.
+            self._outcomes[index] = Outcome.UNKNOWN

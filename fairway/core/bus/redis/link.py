@@ -1,0 +1,207 @@
+"""A blocking connection, for one thread at a time."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+
+from fairway.core.bus.redis.address import Address
+from fairway.core.bus.redis.clock import ServerClock
+from fairway.core.bus.redis.greeting import greeting, read_greeting
+from fairway.core.bus.redis.resp import (
+    Answer,
+    Answers,
+    Command,
+    LinkDown,
+    Missing,
+    pack,
+)
+
+__all__ = ["Link", "reason_of"]
+
+# From 128 KiB on malloc takes a buffer from the system and gives it back each time.
+_BUFFER = 65_536
+
+
+class Link:
+    """Writes commands and reads their answers; measures the server's clock on the way.
+
+    An answer that is missing ends the connection: a later command must never get it.
+
+    Raises:
+        LinkDown: there is no such server, or it cannot be used.
+    """
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        self.clock = ServerClock()
+        self.heard = time.monotonic()
+        """When the server was last known to answer."""
+        self.broken: str | None = None
+        """Why it cannot be used any more, None while it can."""
+        self._socket = _connect(address, timeout)
+        self._buffer = bytearray(_BUFFER)
+        self._view = memoryview(self._buffer)
+        self._answers = Answers()
+        self._come: list[Answer] = []
+        self._expected = 0
+        self._sent = 0.0
+        try:
+            answers = self.exchange(greeting(address), time.monotonic() + timeout)
+            if self.broken is not None:
+                raise LinkDown(self.broken)
+            self.keys = read_greeting(answers)
+        except BaseException:
+            self.close("not used")
+            raise
+
+    def exchange(self, commands: Sequence[Command], deadline: float) -> list[Answer]:
+        """Write commands and return their answers; what has none has a `Missing`.
+
+        Args:
+            deadline: local time after which nobody waits any more.
+        """
+        if not commands:
+            return []
+        try:
+            self.write(commands, deadline)
+            answers = self.read(deadline)
+            if answers is not None:
+                return answers
+            self.close("no answer in time")
+            missing = Missing.NO_ANSWER
+        except LinkDown as down:
+            missing = Missing.NO_ANSWER if down.written else Missing.NOT_WRITTEN
+        except BaseException:
+            self.close("interrupted")
+            raise
+        come = self._come[: len(commands)]
+        return come + [missing] * (len(commands) - len(come))
+
+    def write(self, commands: Sequence[Command], deadline: float) -> None:
+        """Write commands; their answers are to be read before anything else is written.
+
+        Raises:
+            LinkDown: the connection is lost.
+        """
+        if self.broken is not None:
+            raise LinkDown(self.broken)
+        self._come = []
+        self._expected = len(commands) + 1
+        unsent = memoryview(pack([*commands, ("TIME",)]))
+        size = len(unsent)
+        self._sent = time.monotonic()
+        while unsent:
+            try:
+                unsent = unsent[self._socket.send(unsent) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                if not self._wait(select.POLLOUT, deadline):
+                    raise self._lost("takes nothing", len(unsent) < size) from None
+            except OSError as error:
+                raise self._lost(reason_of(error), len(unsent) < size) from None
+
+    def read(
+        self, deadline: float, bell: socket.socket | None = None
+    ) -> list[Answer] | None:
+        """Return the answers to what was written.
+
+        Returns None at the deadline, or as soon as `bell` can be read; the next call
+        goes on where this one stopped.
+
+        Raises:
+            LinkDown: the connection is lost.
+        """
+        while len(self._come) < self._expected:
+            try:
+                size = self._socket.recv_into(self._view)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                if not self._wait(select.POLLIN, deadline, bell):
+                    return None
+                continue
+            except OSError as error:
+                raise self._lost(reason_of(error), True) from None
+            if not size:
+                raise self._lost("the server closed the connection", True)
+            try:
+                self._come += self._answers.feed(self._buffer, size)
+            except LinkDown as down:
+                raise self._lost(down.reason, True) from None
+        self.heard = time.monotonic()
+        *answers, moment = self._come
+        if isinstance(moment, list):
+            self.clock.observe(self._sent, self.heard, moment)
+        self._come, self._expected = [], 0
+        return answers
+
+    def is_stale(self) -> bool:
+        """Return whether the server ended it, or said what nobody asked for."""
+        return self.broken is not None or bool(_poll(self._socket, select.POLLIN, 0))
+
+    def close(self, why: str = "closed") -> None:
+        """End it."""
+        if self.broken is None:
+            self.broken = why
+        self._socket.close()
+
+    def _wait(
+        self, event: int, deadline: float, bell: socket.socket | None = None
+    ) -> bool:
+        """Wait for the socket; False when the deadline or the bell came first."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        ready = _poll(self._socket, event, left, bell)
+        return bool(ready) and (bell is None or bell.fileno() not in ready)
+
+    def _lost(self, reason: str, written: bool) -> LinkDown:
+        self.close(reason)
+        return LinkDown(reason, written=written)
+
+
+def reason_of(error: OSError) -> str:
+    """Return an error of the operating system in its own words."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _connect(address: Address, timeout: float) -> socket.socket:
+    connection: socket.socket | None = None
+    try:
+        if address.path:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(timeout)
+            connection.connect(address.path)
+        else:
+            where = (address.host, address.port)
+            connection = socket.create_connection(where, timeout)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if address.tls is not None:
+            connection = address.tls.wrap_socket(
+                connection, server_hostname=address.host
+            )
+        connection.setblocking(False)
+    except OSError as error:
+        if connection is not None:
+            connection.close()
+        raise LinkDown(reason_of(error)) from None
+    return connection
+
+
+def _poll(
+    connection: socket.socket,
+    event: int,
+    timeout: float,
+    bell: socket.socket | None = None,
+) -> set[int]:
+    poll = select.poll()
+    poll.register(connection, event)
+    if bell is not None:
+        poll.register(bell, select.POLLIN)
+    return {number for number, _ in poll.poll(timeout * 1000)}

@@ -1,0 +1,140 @@
+"""The mailbox of an event loop: one connection that waits on its list."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import typing
+from contextlib import suppress
+from functools import partial
+
+from fairway.core.bus.layer import Mailbox, MailboxOwner
+from fairway.core.bus.record import GroupMessage
+from fairway.core.bus.redis.arrivals import read_records
+from fairway.core.bus.redis.bus import Bus
+from fairway.core.bus.redis.lease import has_lapsed, renew, slice_of
+from fairway.core.bus.redis.line import Line
+from fairway.core.bus.redis.resp import (
+    Answer,
+    Command,
+    LinkDown,
+    Missing,
+    ReplyError,
+    explain,
+)
+from fairway.core.bus.redis.upkeep import Ask, Upkeep
+from fairway.core.bus.redis.wire import Wire
+
+__all__ = ["RedisMailbox"]
+
+_BATCH = 200
+"""Records of one read; each may be as large as content may be."""
+_DEAD = 3.0
+"""Seconds after which a connection without an answer is given up."""
+
+
+class _Port(typing.Protocol):
+    """What a mailbox needs of its port."""
+
+    bus: Bus
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def ask(self) -> Ask:
+        """Exchange commands outside of what was posted."""
+
+    def forget(self, mailbox: RedisMailbox) -> None:
+        """Drop a mailbox that closed."""
+
+
+class RedisMailbox(Mailbox):
+    """Takes by BLMPOP, and renews the lease in the same write.
+
+    So the lease ends with the subscription: a mailbox that nobody reads leaves its
+    groups, and comes back when it is read again.
+    """
+
+    def __init__(self, port: _Port, name: str, owner: MailboxOwner) -> None:
+        self.name = name
+        self.upkeep = Upkeep(port.ask, name, owner)
+        self._port = port
+        self._bus = port.bus
+        self._owner = owner
+        self._leased = -math.inf
+        self._closed = False
+        self._line = Line(
+            port.loop,
+            port.bus.address,
+            port.bus.outage,
+            opened=self._opened,
+            failed=lambda reason: None,
+        )
+        self._line.start()
+        self._task = port.loop.create_task(self.upkeep.run())
+
+    def resubscribe(self) -> None:
+        """Drop the connection and make a new one."""
+        self._line.drop("dropped on request")
+
+    async def close(self) -> None:
+        """Leave all groups and forget what waits."""
+        if self._closed:
+            return
+        self._closed = True
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self._line.close()
+        with suppress(LinkDown):
+            await self.upkeep.leave()
+            await self._port.ask(
+                lambda keys: [
+                    ("UNLINK", keys.queue(f"{self.name}!"), keys.lease(self.name))
+                ]
+            )
+        self._port.forget(self)
+
+    def _opened(self, wire: Wire) -> None:
+        self._leased = -math.inf
+        self._listen(wire)
+
+    def _listen(self, wire: Wire) -> None:
+        lease, now = self._bus.policy.mailbox_lease, time.monotonic()
+        commands: list[Command] = []
+        renewing = now - self._leased >= lease / 3
+        if renewing:
+            self._leased = now
+            commands.append(renew(wire.keys, self.name, lease))
+        wait = slice_of(lease)
+        queue = wire.keys.queue(f"{self.name}!")
+        commands.append(("BLMPOP", f"{wait:.3f}", 1, queue, "LEFT", "COUNT", _BATCH))
+        wire.exchange(commands, partial(self._answered, wire, renewing), wait + _DEAD)
+
+    def _answered(self, wire: Wire, renewed: bool, answers: list[Answer]) -> None:
+        for answer in answers:
+            if isinstance(answer, Missing):
+                return
+            if isinstance(answer, ReplyError):
+                wire.close(explain(answer))
+                return
+        if renewed and has_lapsed(answers[0]):
+            self.upkeep.lapsed()
+        # The next batch is on its way while this one is delivered.
+        self._listen(wire)
+        if answers[-1] is not None:
+            self._arrived(wire, answers[-1][1])
+
+    def _arrived(self, wire: Wire, records: list[bytes]) -> None:
+        deliveries = read_records(
+            f"{self.name}!",
+            records,
+            wire.clock,
+            drops=self._bus.drops,
+            now=time.monotonic(),
+        )
+        for delivery in deliveries:
+            if isinstance(delivery.body, GroupMessage):
+                self.upkeep.sent_to(delivery.body.group)
+        if deliveries:
+            # Apart from the connection, which an exception here would end.
+            self._port.loop.call_soon(self._owner.deliver, deliveries)

@@ -1,0 +1,221 @@
+"""The blocking receiver: one connection that waits on all its queues at once."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from fairway.core.bus.layer import Delivery, Receiver
+from fairway.core.bus.redis.arrivals import read_records
+from fairway.core.bus.redis.bus import Bus
+from fairway.core.bus.redis.lease import SLICE, renew, slice_of
+from fairway.core.bus.redis.link import Link
+from fairway.core.bus.redis.outage import Backoff
+from fairway.core.bus.redis.pool import connect
+from fairway.core.bus.redis.resp import Answer, Command, LinkDown, ReplyError, explain
+from fairway.core.bus.redis.scripts import GATHER
+
+__all__ = ["RedisReceiver"]
+
+_GRACE = 1.0
+"""Seconds that an answer may be late; a take that ends waits for it, because Redis may
+have taken messages for it."""
+_DEAD = 3.0
+"""Seconds after which a connection without an answer is given up."""
+_SHORTEST_CONNECT = 0.5
+_SHORTEST_WAIT = 0.001
+"""Below that BLMPOP would wait forever."""
+
+
+class RedisReceiver(Receiver):
+    """Takes by BLMPOP, and by a script in the same write from all other queues.
+
+    `wake` pushes on a list of this receiver's own, in front of its queues. Unlike
+    CLIENT UNBLOCK that cannot come too early: who is not blocked yet finds it.
+    """
+
+    def __init__(self, bus: Bus, channels: Sequence[str]) -> None:
+        self._bus = bus
+        self._queues = tuple(dict.fromkeys(channels))
+        self._token = secrets.token_hex(8)
+        self._link: Link | None = None
+        self._names: dict[str, str] = {}
+        self._asked: list[str] = []
+        self._asked_until = 0.0
+        self._leased = -math.inf
+        self._surplus: deque[Delivery] = deque()
+        self._backoff = Backoff()
+        self._taking = threading.Lock()
+        self._woken = False
+        self._renew = False
+        self._closed = False
+        self._bell, self._hammer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._hammer.setblocking(False)
+
+    def take(self, limit: int, timeout: float | None = None) -> list[Delivery]:
+        """Wait for messages; see the contract."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        with self._taking:
+            while not self._closed:
+                if self._woken:
+                    self._woken = False
+                    self._silence()
+                    break
+                taken = self._step(limit, end)
+                if taken or time.monotonic() >= end:
+                    return taken
+        return []
+
+    def wake(self) -> None:
+        """Make a take return; the thread that takes does the rest."""
+        self._woken = True
+        # Full of earlier calls is as good; closed needs none.
+        with suppress(OSError):
+            self._hammer.send(b"!")
+
+    def resubscribe(self) -> None:
+        """Make the thread that takes drop its connection."""
+        self._renew = True
+        with suppress(OSError):
+            self._hammer.send(b"!")
+
+    def close(self) -> None:
+        """Give everything back, as soon as a running take has returned."""
+        self._closed = True
+        self.wake()
+        if self._taking.acquire(timeout=SLICE + _GRACE + _DEAD):
+            self._taking.release()
+        if self._link is not None:
+            self._link.close()
+        self._bell.close()
+        self._hammer.close()
+        self._bus.forget(self)
+
+    def _step(self, limit: int, end: float) -> list[Delivery]:
+        """Take once; returns nothing when there is reason to look around again."""
+        if self._surplus:
+            return self._hand_over(limit)
+        try:
+            if self._renew:
+                self._renew = False
+                self._drop_link("dropped on request")
+            link = self._link or self._connect(end)
+            if not self._asked:
+                self._ask(link, limit, end)
+            answers = self._wait(link, end)
+            if answers is None:
+                return []
+            self._receive(link, answers)
+        except LinkDown as down:
+            self._lose(down)
+            self._pause(end)
+            return []
+        self._backoff.reset()
+        return self._hand_over(limit)
+
+    def _connect(self, end: float) -> Link:
+        patience = max(_SHORTEST_CONNECT, end - time.monotonic())
+        self._link = connect(self._bus.address, self._bus.outage, patience)
+        self._names = {self._link.keys.queue(name): name for name in self._queues}
+        self._leased = -math.inf
+        return self._link
+
+    def _ask(self, link: Link, limit: int, end: float) -> None:
+        now = time.monotonic()
+        wait = min(slice_of(self._bus.policy.mailbox_lease), end - now)
+        commands = self._leases(link, now)
+        queues = list(self._names)
+        if wait >= _SHORTEST_WAIT:
+            keys = [link.keys.bell(self._token), *queues]
+            # One message is enough to be woken by, the script takes fair shares then.
+            first = limit if len(queues) == 1 else 1
+            blocking: Command = ("BLMPOP", f"{wait:.3f}", len(keys), *keys)
+            commands.append((*blocking, "LEFT", "COUNT", first))
+            limit -= first
+        if limit > 0:
+            # From the other end: the queue that BLMPOP took from comes last.
+            queues.reverse()
+            commands.append(GATHER(queues, limit))
+        self._asked = queues
+        self._asked_until = now + max(wait, 0.0)
+        self._rotate()
+        link.write(commands, now + _DEAD)
+
+    def _rotate(self) -> None:
+        # Matters to takes that are smaller than the number of busy channels.
+        first = next(iter(self._names))
+        self._names[first] = self._names.pop(first)
+
+    def _leases(self, link: Link, now: float) -> list[Command]:
+        lease = self._bus.policy.mailbox_lease
+        mailboxes = [name[:-1] for name in self._queues if name[-1] == "!"]
+        if not mailboxes or now - self._leased < lease / 3:
+            return []
+        self._leased = now
+        return [renew(link.keys, name, lease) for name in mailboxes]
+
+    def _wait(self, link: Link, end: float) -> list[Answer] | None:
+        """Return the answers, or None when a take is to end without them."""
+        dead = self._asked_until + _DEAD
+        last = min(dead, end + _GRACE)
+        answers = link.read(last, self._bell)
+        if answers is None and time.monotonic() < last:
+            self._silence()
+            if self._woken:
+                self._bus.ring(link.keys.bell(self._token))
+                answers = link.read(min(dead, time.monotonic() + _GRACE))
+        if answers is None and time.monotonic() >= dead:
+            raise LinkDown("no answer in time", written=True)
+        return answers
+
+    def _receive(self, link: Link, answers: list[Answer]) -> None:
+        asked, self._asked = self._asked, []
+        now = time.monotonic()
+        for answer in answers:
+            if isinstance(answer, ReplyError):
+                raise LinkDown(explain(answer))
+            if not isinstance(answer, list):
+                continue
+            # [key, records] of BLMPOP, [index, records, index, records, ...] of GATHER.
+            for where, records in zip(answer[::2], answer[1::2], strict=True):
+                key = asked[where] if isinstance(where, int) else where.decode()
+                if (name := self._names.get(key)) is not None:
+                    self._surplus += read_records(
+                        name, records, link.clock, drops=self._bus.drops, now=now
+                    )
+
+    def _hand_over(self, limit: int) -> list[Delivery]:
+        count = min(limit, len(self._surplus))
+        return [self._surplus.popleft() for _ in range(count)]
+
+    def _lose(self, down: LinkDown) -> None:
+        link = self._link
+        if link is not None:
+            self._bus.outage.begin(down.reason, link.heard)
+        self._drop_link(down.reason)
+
+    def _drop_link(self, reason: str) -> None:
+        if self._link is not None:
+            self._link.close(reason)
+        self._link = None
+        self._asked = []
+
+    def _pause(self, end: float) -> None:
+        """Wait before the next attempt to connect, or for the bell."""
+        wait = min(self._backoff.wait(), max(0.0, end - time.monotonic()))
+        self._bell.settimeout(wait or 0.001)
+        with suppress(OSError):
+            self._bell.recv(1)
+        self._bell.setblocking(False)
+
+    def _silence(self) -> None:
+        with suppress(OSError):
+            while self._bell.recv(4096):
+                pass
