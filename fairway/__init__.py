@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fairway.core.bus.channels import Channel, Group
     from fairway.core.consumer.auth import (
+        channel_and_http_session_user_from_http,
         channel_session_user,
         channel_session_user_from_http,
         http_session_user,
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         CloseConnection,
         ConsumeLater,
         DenyConnection,
+        UnsupportedData,
     )
     from fairway.core.consumer.conversation import Conversation
     from fairway.core.consumer.generic import (
@@ -24,12 +26,18 @@ if TYPE_CHECKING:
     )
     from fairway.core.consumer.message import Message
     from fairway.core.consumer.routing import include, route, route_class
-    from fairway.core.consumer.sessions import channel_session, http_session
+    from fairway.core.consumer.sessions import (
+        channel_and_http_session,
+        channel_session,
+        enforce_ordering,
+        http_session,
+    )
     from fairway.core.exceptions import (
         ChannelFull,
         FairwayError,
         LayerUnavailable,
         MessageTooLarge,
+        StateTooLarge,
     )
 
 __version__ = "0.1.0"
@@ -48,10 +56,15 @@ _LAZY = {
     "LayerUnavailable": "fairway.core.exceptions",
     "Message": "fairway.core.consumer.message",
     "MessageTooLarge": "fairway.core.exceptions",
+    "StateTooLarge": "fairway.core.exceptions",
+    "UnsupportedData": "fairway.core.consumer.control",
     "WebsocketConsumer": "fairway.core.consumer.generic",
+    "channel_and_http_session": "fairway.core.consumer.sessions",
+    "channel_and_http_session_user_from_http": "fairway.core.consumer.auth",
     "channel_session": "fairway.core.consumer.sessions",
     "channel_session_user": "fairway.core.consumer.auth",
     "channel_session_user_from_http": "fairway.core.consumer.auth",
+    "enforce_ordering": "fairway.core.consumer.sessions",
     "http_session": "fairway.core.consumer.sessions",
     "http_session_user": "fairway.core.consumer.auth",
     "include": "fairway.core.consumer.routing",
@@ -73,10 +86,15 @@ __all__ = [
     "LayerUnavailable",
     "Message",
     "MessageTooLarge",
+    "StateTooLarge",
+    "UnsupportedData",
     "WebsocketConsumer",
+    "channel_and_http_session",
+    "channel_and_http_session_user_from_http",
     "channel_session",
     "channel_session_user",
     "channel_session_user_from_http",
+    "enforce_ordering",
     "http_session",
     "http_session_user",
     "include",

@@ -96,10 +96,9 @@ class WebsocketConsumer(BaseConsumer):
             return self.receive(text=text, **kwargs)
         return self.receive(bytes=message["bytes"], **kwargs)
 
-    def receive(
-        self, text: str | None = None, bytes: bytes | None = None, **kwargs: Any
-    ) -> Any:
-        """The client sent text or bytes."""
+    # Any arguments, so that a typed subclass may name those it wants.
+    def receive(self, *args: Any, **kwargs: Any) -> Any:
+        """The client sent something: comes with `text=` or `bytes=`."""
 
     def raw_disconnect(self, message: Message, **kwargs: Any) -> Any:
         """Leave the groups and call `disconnect`."""
@@ -160,8 +159,8 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             raise UnsupportedData("not JSON") from error
         return self.receive(content, **kwargs)
 
-    def receive(self, content: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        """The client sent JSON."""
+    def receive(self, *args: Any, **kwargs: Any) -> Any:
+        """The client sent JSON: comes with the decoded content."""
 
     def send(self, content: Any, close: bool | int = False) -> None:  # type: ignore[override]
         """Send JSON to the client, then close when `close` says so."""

@@ -29,7 +29,9 @@ def make_site() -> Iterator[MakeSite]:
     """Make a site of routes and protocols."""
     with ExitStack() as stack:
 
-        def make(routing: Routing, *protocols: str, raises: bool = True) -> ConsumerSite:
+        def make(
+            routing: Routing, *protocols: str, raises: bool = True
+        ) -> ConsumerSite:
             site = ConsumerSite(routing, plugins=sections(*protocols), raises=raises)
             return stack.enter_context(site)
 

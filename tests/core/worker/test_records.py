@@ -1,0 +1,213 @@
+"""What a thread of a worker owes for each record."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from fairway.core.bus.layer import (
+    Busy,
+    Delivery,
+    Done,
+    LayerPolicy,
+    Lost,
+    Operation,
+    Outcome,
+    Send,
+)
+from fairway.core.bus.memory import MemoryLayer
+from fairway.core.consumer.control import ConsumeLater
+from fairway.core.consumer.message import Message
+from fairway.core.consumer.routing import Router, Routing, route
+from fairway.core.content import decode_content, encode_content
+from fairway.core.drops import Drop
+from fairway.core.plugin.loading import Plugins
+from fairway.core.worker.flush import Out
+from fairway.core.worker.pace import HORIZON, Pace
+from fairway.core.worker.records import RecordRunner
+from fairway.core.worker.run import MessageRunner
+from tests.core.worker.conftest import Host
+
+
+class Bench:
+    """One thread's runner, and a note of what it applied."""
+
+    def __init__(self, routing: Routing, plugins: Plugins, capacity: int = 100) -> None:
+        self.layer = _Noting(capacity)
+        self.host = Host(self.layer)
+        self.pace = Pace()
+        router = Router(routing, plugins)
+        messages = MessageRunner(self.layer, router, plugins, self.pace)
+        self.runner = RecordRunner(messages, Out(self.layer), self.pace)
+        self._receiver = self.layer.receiver(router.channels())
+
+    def deliver(self, *events: dict[str, Any], **options: Any) -> Delivery:
+        """Emit events and take them."""
+        self.host.emit("ada", *events, **options)
+        [delivery] = self._receiver.take(1, 0)
+        self.layer.writes.clear()
+        return delivery
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All that was applied since the last delivery."""
+        return [one for write in self.layer.writes for one in write]
+
+    @property
+    def dropped(self) -> dict[Any, int]:
+        """How many messages were dropped, by channel and reason."""
+        return dict(self.layer.drops.counts())
+
+
+class _Noting(MemoryLayer):
+    def __init__(self, capacity: int) -> None:
+        super().__init__("memory://", LayerPolicy(capacity=lambda channel: capacity))
+        self.writes: list[list[Operation]] = []
+
+    def apply(self, operations: Any, timeout: float = 5.0) -> list[Outcome]:
+        self.writes.append(list(operations))
+        return super().apply(operations, timeout)
+
+
+def echo(message: Message) -> None:
+    message.reply_channel.send({"text": message.text})
+    message.state["last"] = message.text
+
+
+ECHO = [route("websocket.receive", echo)]
+DONE = Done("host!ada", 1, encode_content({"last": "b"}))
+A, B = {"order": 0, "text": "a"}, {"order": 1, "text": "b"}
+
+
+def texts(operations: list[Operation]) -> list[Any]:
+    return [
+        decode_content(one.content)["text"] if isinstance(one, Send) else type(one)
+        for one in operations
+    ]
+
+
+def test_the_replies_and_the_end_of_a_record_leave_in_one_write(
+    plugins: Plugins,
+) -> None:
+    bench = Bench(ECHO, plugins)
+    bench.pace.mean = HORIZON / 10
+
+    bench.runner.consume(bench.deliver(A, B))
+
+    [write] = bench.layer.writes
+    assert texts(write) == ["a", "b", Done]
+    assert write[-1] == DONE
+
+
+def test_a_ready_reply_does_not_wait_for_consumers_that_are_usually_long(
+    plugins: Plugins,
+) -> None:
+    bench = Bench(ECHO, plugins)
+    bench.pace.mean = 1.0
+
+    bench.runner.consume(bench.deliver(A, B))
+
+    assert [texts(write) for write in bench.layer.writes] == [["a"], ["b", Done]]
+
+
+def test_a_record_that_expired_before_it_began_is_lost(plugins: Plugins) -> None:
+    bench = Bench(ECHO, plugins)
+    delivery = bench.deliver(A, B)
+    late = Delivery(
+        delivery.channel, delivery.kind, delivery.body, time.monotonic() - 0.001
+    )
+
+    bench.runner.consume(late)
+
+    assert bench.operations == [Lost("host!ada", 1)]
+    assert bench.dropped == {("websocket.receive", Drop.EXPIRED): 1}
+
+
+def test_events_that_are_put_off_go_back_with_their_state(plugins: Plugins) -> None:
+    def later(message: Message) -> None:
+        if message.text == "b" and message.retries == 0:
+            raise ConsumeLater
+        echo(message)
+
+    bench = Bench([route("websocket.receive", later)], plugins)
+    bench.pace.mean = 0.0
+
+    bench.runner.consume(bench.deliver(A, B))
+
+    first, busy, again = bench.operations
+    assert texts([first]) == ["a"]
+    assert busy == Busy("host!ada", 1)
+    assert isinstance(again, Send)
+    assert again.channel == "websocket.receive"
+    assert (again.order, again.state) == (1, encode_content({"last": "a"}))
+    assert again.expiry is not None
+    assert 0 < again.expiry <= 60
+    assert again.events is not None
+    assert [decode_content(event)["text"] for event in again.events] == ["b"]
+
+
+def test_the_end_of_events_that_were_put_off_tells_their_state(
+    plugins: Plugins,
+) -> None:
+    def later(message: Message) -> None:
+        if message.text == "b" and message.retries == 0:
+            raise ConsumeLater
+        message.state.setdefault("first", message.text)
+
+    bench = Bench([route("websocket.receive", later)], plugins)
+    bench.runner.consume(bench.deliver(A, B))
+
+    [again] = bench.layer.receiver(["websocket.receive"]).take(1, 0)
+    bench.runner.consume(again)
+
+    assert bench.operations[-1] == Done("host!ada", 1, encode_content({"first": "a"}))
+
+
+def test_events_that_cannot_be_put_off_have_failed(plugins: Plugins) -> None:
+    def later(message: Message) -> None:
+        raise ConsumeLater
+
+    bench = Bench([route("websocket.receive", later)], plugins, capacity=1)
+    delivery = bench.deliver(A, B)
+    bench.host.emit("bob", A)
+
+    bench.runner.consume(delivery)
+
+    failure, lost = bench.operations[-2:]
+    assert failure == Send("host!ada", encode_content({"close": 1011}))
+    assert lost == Lost("host!ada", 1)
+    assert bench.dropped == {("websocket.receive", Drop.FULL): 1}
+
+
+def test_signs_of_life_stop_with_the_record(plugins: Plugins) -> None:
+    signs: list[Busy | None] = []
+
+    def long(message: Message) -> None:
+        signs.append(bench.runner.busy(time.monotonic() + 11))
+
+    bench = Bench([route("websocket.receive", long)], plugins)
+
+    bench.runner.consume(bench.deliver(A, B))
+    signs.append(bench.runner.busy(time.monotonic() + 100))
+
+    assert signs == [Busy("host!ada", 1), None, None]
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xc1", encode_content({}), encode_content({"reply_channel": 5})]
+)
+def test_a_record_without_a_peer_to_tell_is_counted(
+    plugins: Plugins, body: bytes
+) -> None:
+    bench = Bench(ECHO, plugins)
+    bench.layer.apply([Send("websocket.receive", body, events=(encode_content(A),))])
+    [delivery] = bench.layer.receiver(["websocket.receive"]).take(1, 0)
+    bench.layer.writes.clear()
+
+    bench.runner.consume(delivery)
+    bench.runner.abandon(delivery, Drop.FAILED)
+
+    assert bench.operations == []
+    assert bench.dropped[("websocket.receive", Drop.INVALID)] == 2
