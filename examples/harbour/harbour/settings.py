@@ -26,6 +26,8 @@ FAIRWAY = {
         "http": {"answer_timeout": 24 * 60 * 60},
         "websocket": {},
     },
+    # Seconds: open pages come back by themselves, so a stop need not be gentle.
+    "GRACE": 2,
 }
 
 MIDDLEWARE = [

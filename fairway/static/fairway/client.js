@@ -15,8 +15,7 @@
 /**
  * @typedef {string | ArrayBuffer | ArrayBufferView | Blob} Data
  * @typedef {"connecting" | "open" | "reconnecting" | "closing" | "closed"} State
- * @typedef {{code: number, reason: string}} Closing why a link ended, as a WebSocket says
- *     it; 1006 where nobody said anything
+ * @typedef {{code: number, reason: string}} Closing as a WebSocket's; 1006 for no reason given
  *
  * @typedef {object} Transport a way to reach the server
  * @property {string} name
@@ -27,8 +26,7 @@
  * @typedef {object} LinkEvents what a link reports, from after `open` has returned
  * @property {(protocol: string) => void} opened with the chosen subprotocol
  * @property {(data: string | ArrayBuffer) => void} message
- * @property {(closing: Closing) => void} closed once; without `opened` before it, the
- *     handshake failed
+ * @property {(closing: Closing) => void} closed once; alone: the handshake failed
  * @typedef {object} Link one attempt
  * @property {(data: Data) => void} send called between `opened` and `closed` only
  * @property {(code?: number, reason?: string) => void} close `closed` must follow
@@ -110,11 +108,8 @@ const encode = (data) => {
   return text;
 };
 
-/** @type {(data: any) => number} */
-const sizeOf = (data) => data.size ?? data.byteLength ?? data.length;
-
 /**
- * A connection to one URL. Its events:
+ * A connection to one URL. Its events, and in braces what is in their `detail`:
  *
  * - `open` {transport, protocol, again}; what listeners send goes before what waits
  * - `message`, a MessageEvent: `data` is a string or an ArrayBuffer
@@ -122,12 +117,9 @@ const sizeOf = (data) => data.size ?? data.byteLength ?? data.length;
  * - `close`, a CloseEvent: no retry will follow
  * - `dropped` {data, why}: never sent, because the outbox is "full" or all is "closed"
  * - `state` {state, before}
- *
- * What stands in braces is the event's `detail`.
  */
 export class Connection extends EventTarget {
-  /** Messages that were never sent. */
-  dropped = 0;
+  /** Messages that were never sent. */ dropped = 0;
   /** @type {Options} */ #options;
   /** @type {Target} */ #target;
   /** @type {State} */ #state = "connecting";
@@ -208,10 +200,10 @@ export class Connection extends EventTarget {
   #connect() {
     const { transports, clock, handshake } = this.#options;
     /** @type {(report: (fact: any) => void) => (fact: any) => void} */
-    const fromCurrent = (report) => (fact) => this.#link === link && report(fact);
-    const opened = fromCurrent((protocol) => this.#opened(protocol));
-    const message = fromCurrent((data) => this.#message(data));
-    const closed = fromCurrent((closing) => this.#closed(closing));
+    const current = (report) => (fact) => this.#link === link && report(fact);
+    const opened = current((protocol) => this.#opened(protocol));
+    const message = current((data) => this.dispatchEvent(new MessageEvent("message", { data })));
+    const closed = current((closing) => this.#closed(closing));
     const link = transports[this.#turn].open(this.#target, { opened, message, closed });
     this.#link = link;
     this.#timer = clock.after(handshake, () => {
@@ -233,14 +225,10 @@ export class Connection extends EventTarget {
     for (const message of this.#outbox.splice(0)) this.send(message);
   }
 
-  /** @param {string | ArrayBuffer} data */
-  #message(data) {
-    this.dispatchEvent(new MessageEvent("message", { data }));
-  }
-
   /** @param {Closing} closing */
   #closed(closing) {
     const { clock, settled, attempts, reconnect, transports, failures } = this.#options;
+    const { delay, maxDelay, random } = this.#options;
     const unsent = this.#link?.unsent();
     const opened = this.#state === "open";
     clock.cancel(this.#timer);
@@ -251,17 +239,12 @@ export class Connection extends EventTarget {
       return this.#end(closing);
     if (!opened) this.#failures = (this.#failures + 1) % failures;
     if (!opened && this.#failures === 0) this.#turn = (this.#turn + 1) % transports.length;
-    const delay = this.#backoff();
+    // Full jitter: clients that lost one server together come back spread out.
+    const wait = random() * Math.min(maxDelay, delay * 2 ** this.#attempt);
     this.#attempt += 1;
-    this.#timer = clock.after(delay, () => this.#connect());
+    this.#timer = clock.after(wait, () => this.#connect());
     this.#enter("reconnecting");
-    this.#tell("reconnecting", { ...closing, attempt: this.#attempt, delay, unsent });
-  }
-
-  /** Full jitter: clients that lost one server together come back spread out. */
-  #backoff() {
-    const { delay, maxDelay, random } = this.#options;
-    return random() * Math.min(maxDelay, delay * 2 ** this.#attempt);
+    this.#tell("reconnecting", { ...closing, attempt: this.#attempt, delay: wait, unsent });
   }
 
   /** @param {Closing} closing */
@@ -274,7 +257,9 @@ export class Connection extends EventTarget {
   /** @param {Data} message */
   #keep(message) {
     const { outbox, outboxSize } = this.#options;
-    const size = [...this.#outbox, message].reduce((sum, one) => sum + sizeOf(one), 0);
+    /** @type {(sum: number, data: any) => number} */
+    const add = (sum, data) => sum + (data.size ?? data.byteLength ?? data.length);
+    const size = [...this.#outbox, message].reduce(add, 0);
     if (this.#state === "closing" || this.#state === "closed") return this.#drop(message, "closed");
     if (this.#outbox.length >= outbox || size > outboxSize) return this.#drop(message, "full");
     return this.#outbox.push(message) > 0;
