@@ -23,7 +23,6 @@ version = release = fairway.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "declared",
     "docstrings",
 ]
@@ -36,10 +35,8 @@ myst_heading_anchors = 3
 # Docstrings write code in single backticks.
 default_role = "literal"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_typehints_format = "short"
-napoleon_numpy_docstring = False
-napoleon_use_ivar = True
 # Signatures name types of the standard library and of Django, which have no page here.
 nitpick_ignore_regex = [("py:.*", ".*")]
 

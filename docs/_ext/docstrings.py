@@ -1,4 +1,4 @@
-"""Lets autodoc read docstrings as they are written here: with Markdown's code marks."""
+"""Lets autodoc read docstrings as this project writes them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sphinx.ext.napoleon import Config, GoogleDocstring
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 __all__ = ["setup", "to_rst"]
 
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-_VALUES = {"attribute", "data", "property"}
+_STYLE = Config(napoleon_use_ivar=True)
 
 
 def to_rst(text: str) -> str:
@@ -42,13 +44,12 @@ def _indent(line: str) -> int:
 def _read(
     app: Sphinx, what: str, name: str, owner: object, options: object, lines: list[str]
 ) -> None:
-    lines[:] = to_rst("\n".join(lines)).split("\n")
-    if what in _VALUES:
-        # Napoleon would take what stands before a colon in the first line for a type.
-        lines.insert(0, "")
+    # Of an attribute, napoleon would take what stands before a colon for its type, so
+    # it is not told what it reads.
+    lines[:] = GoogleDocstring(to_rst("\n".join(lines)), _STYLE).lines()
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register with Sphinx, before napoleon has its turn."""
-    app.connect("autodoc-process-docstring", _read, priority=400)
+    """Register with Sphinx."""
+    app.connect("autodoc-process-docstring", _read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

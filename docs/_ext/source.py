@@ -66,6 +66,8 @@ def _default(value: ast.expr | None) -> str:
             return ""
         case ast.Call(func=ast.Name(id="field"), keywords=[ast.keyword(value=made)]):
             return _default(made.body if isinstance(made, ast.Lambda) else made)
+        case ast.Call(args=[], keywords=[]):  # a section with its own defaults
+            return "{}"
         case _:
             return ast.unparse(value).replace("'", '"')
 

@@ -14,11 +14,13 @@ from fairway.core.drops import Drop
 from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.settings import Limits, Settings
+from fairway.testing import pytest_plugin
 from tests.architecture.manual import extension, page, reference, section, undocumented
 from tests.architecture.tree import PACKAGE, sources
 
 tables = extension("tables")
 SPECS: list[ProtocolSpec] = tables.specs()
+FIXTURES = {name for name in vars(pytest_plugin) if name.startswith("fairway_")}
 COMMANDS: dict[str, argparse.ArgumentParser] = tables.commands()
 
 each_protocol = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -157,7 +159,7 @@ def test_every_scheme_of_a_channel_layer_is_documented() -> None:
     schemes = Assembly(Settings(plugins={})).plugins.channel_layers()
     names = {f"{scheme}://" for scheme in schemes}
 
-    assert names - set(re.findall(r"`([^`]+)`", page("settings"))) == set()
+    assert undocumented(names, section(page("settings"), "Channel layers")) == set()
 
 
 def test_a_missing_entry_is_noticed() -> None:
@@ -169,10 +171,14 @@ def test_a_missing_entry_is_noticed() -> None:
     assert undocumented(names, without) == names
 
 
-def test_the_reference_names_nothing_that_does_not_exist() -> None:
-    hooks = set(re.findall(r"\bfairway_\w+", reference())) - {"fairway_http"}
+def test_every_fixture_is_documented() -> None:
+    assert undocumented(FIXTURES, page("testing")) == set()
 
-    assert hooks - set(tables.hooks()) == set()
+
+def test_the_reference_names_no_hook_or_fixture_that_does_not_exist() -> None:
+    named = set(re.findall(r"\bfairway_\w+", reference()))
+
+    assert named - set(tables.hooks()) - FIXTURES == set()
 
 
 def test_every_option_of_the_browser_client_is_documented() -> None:

@@ -6,7 +6,7 @@ from tests.manual.first_consumer import channel_routing
 
 
 def test_it_answers_in_capitals() -> None:
-    plugins = {"http": {}, "websocket": {}}
+    plugins: dict[str, object] = {"http": {}, "websocket": {}}
 
     with ConsumerSite(channel_routing, plugins=plugins) as site:
         client = ConsumerClient(site)

@@ -1,7 +1,7 @@
 """All that can talk comes into the room."""
 
-from mysite.chat import Room
-
 from fairway import route_class
+
+from .chat import Room
 
 channel_routing = [route_class(Room)]
