@@ -51,6 +51,7 @@ class BaseStream:
         "_early",
         "_handler",
         "_linger",
+        "_over",
         "_reading",
         "client",
         "closing",
@@ -65,6 +66,7 @@ class BaseStream:
         self.closing = False
         self._clock = clock
         self._handler: StreamHandler | None = None
+        self._over = False
         self._reading = True
         # What arrived while nobody wanted to read.
         self._early: list[bytes] | None = None
@@ -72,15 +74,16 @@ class BaseStream:
 
     def close(self) -> None:
         """Close when everything queued was sent, or after `LINGER` seconds."""
-        if self.closing:
-            return
-        self.closing = True
-        self._linger = self._clock.call_at(self._clock.now() + LINGER, self.abort)
-        self._close()
+        if not self.closing:
+            self.closing = True
+            self._linger_for(LINGER)
+            self._close()
 
     def abort(self) -> None:
         """Close now and drop what is queued."""
-        raise NotImplementedError
+        self.closing = True
+        if not self._over:
+            self._abort()
 
     def hold(self, reading: bool) -> None:
         """Stop (False) or resume (True) reading; nothing arrives meanwhile."""
@@ -124,7 +127,9 @@ class BaseStream:
                 self._failed()
 
     def _ended(self, reason: str) -> None:
-        self.closing = True
+        if self.closing:
+            reason = ""  # what comes of an end that was asked for is no news
+        self.closing = self._over = True
         if self._linger is not None:
             self._linger.cancel()
         handler, self._handler = self._handler, None
@@ -138,7 +143,15 @@ class BaseStream:
         log.exception("a connection of %s failed and is cut", self.client)
         self.abort()
 
+    def _linger_for(self, seconds: float) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        self._linger = self._clock.call_at(self._clock.now() + seconds, self.abort)
+
     def _close(self) -> None:
+        raise NotImplementedError
+
+    def _abort(self) -> None:
         raise NotImplementedError
 
     def _pause(self) -> None:
@@ -168,11 +181,6 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
         """Send bytes; what the other end does not take is queued."""
         if not self.closing:
             self._transport.write(data)
-
-    def abort(self) -> None:
-        """Close now and drop what is queued."""
-        self.closing = True
-        self._transport.abort()
 
     @property
     def unsent_bytes(self) -> int:
@@ -222,6 +230,9 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         self._transport.close()
+
+    def _abort(self) -> None:
+        self._transport.abort()
 
     def _pause(self) -> None:
         self._transport.pause_reading()

@@ -33,6 +33,10 @@ from fairway.interfaces.streams import (
 __all__ = ["TwistedListener", "TwistedStream", "listen_twisted"]
 
 
+_GOODBYE = 5.0
+"""Seconds that the other end may take to answer the goodbye of TLS."""
+
+
 class TwistedStream(BaseStream):
     """A stream over one of Twisted's transports.
 
@@ -67,12 +71,6 @@ class TwistedStream(BaseStream):
             self._queued += len(data)
         else:
             self._transport.write(data)
-
-    def abort(self) -> None:
-        """Close now and drop what is queued."""
-        self.closing = True
-        self._drop_queue()
-        self._transport.abortConnection()
 
     @property
     def unsent_bytes(self) -> int:
@@ -109,10 +107,17 @@ class TwistedStream(BaseStream):
         self._ended(reason)
 
     def _close(self) -> None:
-        if not self._queue:
-            # A registered producer would keep the connection open.
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
+        if self._queue:
+            return  # drained() calls again
+        # A registered producer would keep the connection open.
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+        if self.secure:
+            self._linger_for(_GOODBYE)
+
+    def _abort(self) -> None:
+        self._drop_queue()
+        self._transport.abortConnection()
 
     def _drop_queue(self) -> None:
         self._queue.clear()
