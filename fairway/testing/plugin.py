@@ -7,7 +7,7 @@
         wire = b"hello\\nworld\\n"            # what a client may send
 
 A plugin on streams gives `wire`, one on datagrams `datagrams`; any other overrides
-`converse`, in which its protocol has to emit events.
+`converse`, in which its protocol has to emit events, and `arrive`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _SAMPLES: Mapping[type, Any] = {
     dict: {},
 }
 _STOP_GRACE = 1.0
+_STOP_TICKS = 10
 _PATIENCE = 20.0
 _JUNK_SEED = 7
 
@@ -77,6 +78,15 @@ class PluginConformance:
             stream = host.connect()
             stream.feed(self.wire)
             stream.hang_up()
+
+    async def arrive(self, host: RecordingHost) -> None:
+        """Let a client come, and stay."""
+        if host.listeners:
+            host.connect().feed(self.wire)
+        elif host.ports:
+            await self.converse(host)
+        else:
+            pytest.skip("override `arrive`: this plugin listens nowhere itself")
 
     # The declaration.
 
@@ -183,11 +193,7 @@ class PluginConformance:
         self._run(refused)
 
     def test_it_stops_within_its_grace(self) -> None:
-        async def connected(host: RecordingHost) -> None:
-            if host.listeners and self.wire:
-                host.connect().feed(self.wire)
-
-        host = self._run(connected)
+        host = self._run(self.arrive)
 
         assert not any(listener.listening for listener in host.listeners)
         assert all(port.closed for port in host.ports)
@@ -210,7 +216,11 @@ class PluginConformance:
             )
             await protocol.start()
             await play(host)
-            await asyncio.wait_for(protocol.stop(_STOP_GRACE), _PATIENCE)
+            stopping = asyncio.ensure_future(protocol.stop(_STOP_GRACE))
+            for _ in range(_STOP_TICKS):
+                await asyncio.sleep(0)
+                host.clock.advance(_STOP_GRACE / _STOP_TICKS)
+            await asyncio.wait_for(stopping, _PATIENCE)
 
         asyncio.run(run())
         return host
@@ -232,12 +242,7 @@ class PluginConformance:
         """Return a play in which a client is there and content is sent to it."""
 
         async def reply(host: RecordingHost) -> None:
-            if host.listeners:
-                host.connect().feed(self.wire)
-            elif host.ports:
-                await self.converse(host)
-            else:
-                pytest.skip("override it: this plugin listens nowhere itself")
+            await self.arrive(host)
             host.deliver(content)
 
         return reply

@@ -148,13 +148,19 @@ class RecordingHost:
             unknown = sorted(content.keys() - self._replies)
             self.drop(Drop.UNSUPPORTED, None, ", ".join(unknown))
         try:
-            self._serving.deliver(chosen, content)
+            self.protocol.deliver(chosen, content)
         except Exception as error:
             self.drop(Drop.FAILED, None, repr(error))
 
     def contents(self, channel: str) -> list[Content]:
         """Return the contents of the events on a channel."""
         return [event.content for event in self.events if event.channel == channel]
+
+    @property
+    def protocol(self) -> BaseProtocol[Any]:
+        """The protocol that it carries."""
+        assert self._protocol is not None, "call serve() first"
+        return self._protocol
 
     @property
     def channels(self) -> list[str]:
@@ -200,7 +206,7 @@ class RecordingHost:
         if why is None:
             self.events.append(Emitted(peer, channel, content))
         else:
-            self._serving.refuse(peer, channel, content, why)
+            self.protocol.refuse(peer, channel, content, why)
 
     def send(self, channel: str, content: Content) -> None:
         """Record content for a channel."""
@@ -257,8 +263,3 @@ class RecordingHost:
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Record a drop."""
         self.drops.append(RecordedDrop(str(reason), peer, detail))
-
-    @property
-    def _serving(self) -> BaseProtocol[Any]:
-        assert self._protocol is not None, "call serve() first"
-        return self._protocol
