@@ -1,170 +1,106 @@
-"""A host, an exchange and a stream without sockets: the kit's contracts in memory."""
+"""WebSockets served on a recording host: exchanges of http without http."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from fairway.kit import (
     Content,
     Headers,
-    Host,
     Limits,
     LocalProtocolError,
-    PeerRefused,
+    Peer,
     RequestHead,
     Site,
     Stream,
     StreamHandler,
 )
-from fairway.plugins.websocket.spec import WebSocketConfig
+from fairway.plugins.websocket.spec import SPEC, WebSocketConfig
 from fairway.plugins.websocket.transport_twisted import WebSocketProtocol
+from fairway.testing.recording import RecordingHost, RecordingPeer
+from fairway.testing.recording_wire import ManualClock, RecordingStream
 
 from .wire import head, split_frames
 
-__all__ = ["Client", "MemoryExchange", "MemoryHost", "MemoryStream", "serve"]
+__all__ = [
+    "Client",
+    "EventCall",
+    "MemoryExchange",
+    "MemoryHost",
+    "MemoryStream",
+    "channels",
+    "deliver",
+    "reasons",
+    "serve",
+    "told",
+]
+
+EventCall = Callable[[Any, str, Content], None]
 
 
-class Timer:
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call: Callable[[], None] | None = call
+class CountingClock(ManualClock):
+    """Knows how many timers wait."""
 
-    def cancel(self) -> None:
-        self.call = None
-
-
-class ManualClock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self._now = 1000.0
-        self._timers: list[tuple[float, int, Timer]] = []
-        self._numbers = itertools.count()
-
-    def now(self) -> float:
-        return self._now
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
-        timer = Timer(call)
-        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+    def call_at(self, when: float, call: Callable[[], None]) -> Any:
+        timer = super().call_at(when, call)
+        self.made = [*getattr(self, "made", ()), timer]
         return timer
-
-    def pass_(self, seconds: float) -> None:
-        end = self._now + seconds
-        while self._timers and self._timers[0][0] <= end:
-            when, _, timer = heapq.heappop(self._timers)
-            self._now = max(self._now, when)
-            if timer.call is not None:
-                timer.call()
-        self._now = end
 
     @property
     def armed(self) -> int:
-        """How many timers are waiting."""
-        return sum(timer.call is not None for _, _, timer in self._timers)
+        return sum(timer.call is not None for timer in getattr(self, "made", ()))
 
 
-class MemoryPeer:
-    def __init__(self, handle: Any, client: str, number: int) -> None:
-        self.handle = handle
-        self.id = f"websocket:{number}"
-        self.reply_channel = f"memory!{number}"
-        self.client = client
-        self.open = True
+class MemoryHost(RecordingHost):
+    """Calls `on_emit` with each event, as a consumer that is there at once."""
 
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__(limits=limits, site=Site(allowed_hosts=("example.com",)))
+        self.clock: CountingClock = CountingClock()
+        self.on_emit: EventCall | None = None
 
-class MemoryHost:
-    """Keeps what a protocol tells it, in order."""
-
-    def __init__(self, *, limits: Limits | None = None, room: int = 1000) -> None:
-        self.clock = ManualClock()
-        self.log = logging.LoggerAdapter(logging.getLogger("tests.websocket"))
-        self.limits = limits or Limits()
-        self.site = Site(allowed_hosts=("example.com",))
-        self.grace = 10.0
-        self.events: list[tuple[str, Content]] = []
-        self.drops: list[str] = []
-        self.peers: list[MemoryPeer] = []
-        self.on_emit: Callable[[MemoryPeer, str, Content], None] | None = None
-        self._room = room
-
-    def open_peer(
-        self,
-        handle: object,
-        *,
-        client: str,
-        key: str | None = None,
-        path: str | None = None,
-        head: RequestHead | None = None,
-    ) -> MemoryPeer:
-        if len(self.peers) >= self._room:
-            raise PeerRefused("peers_per_address", client)
-        peer = MemoryPeer(handle, client, len(self.peers))
-        self.peers.append(peer)
-        return peer
-
-    def close_peer(self, peer: MemoryPeer) -> None:
-        peer.open = False
-
-    def emit(self, peer: MemoryPeer, channel: str, content: Content) -> None:
+    def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
+        assert peer is not None
         assert peer.open, "an event after the last one"
-        self.events.append((channel, content))
+        super().emit(peer, channel, content)
         if self.on_emit is not None:
             self.on_emit(peer, channel, content)
 
-    def drop(
-        self, reason: str, peer: MemoryPeer | None = None, detail: str = ""
-    ) -> None:
-        self.drops.append(str(reason))
+    @property
+    def everybody(self) -> list[RecordingPeer]:
+        """All peers there ever were."""
+        return list(self.peers.values())
 
 
-class MemoryStream:
-    """Keeps what is written; `taken` says how much of it the client takes."""
+def told(host: MemoryHost) -> list[tuple[str, Content]]:
+    """Return channel and content of all events."""
+    return [(event.channel, event.content) for event in host.events]
 
-    client = "192.0.2.1:5123"
-    server: tuple[str, int | None] = ("127.0.0.1", 8000)
-    secure = False
+
+def channels(host: MemoryHost) -> list[str]:
+    """Return the channels of all events without the protocol's name."""
+    return [channel.partition(".")[2] for channel in host.channels]
+
+
+def reasons(host: MemoryHost) -> list[str]:
+    """Return why something was dropped."""
+    return [drop.reason for drop in host.drops]
+
+
+class MemoryStream(RecordingStream):
+    """Keeps the very objects that were written."""
 
     def __init__(self) -> None:
-        self.handler: StreamHandler | None = None
-        self.written = bytearray()
+        super().__init__()
         self.writes: list[bytes] = []
-        self.taking = True
-        self.untaken = 0
-        self.reading = True
-        self.state = "open"
+        self.broken = False
 
     def write(self, data: bytes) -> None:
-        if self.state == "open":
-            self.written += data
-            self.writes.append(data)
-            self.untaken += 0 if self.taking else len(data)
-
-    def close(self) -> None:
-        if self.state == "open":
-            self.state = "closed"
-            if self.taking:
-                self.lose("")
-
-    def abort(self) -> None:
-        self.state = "aborted"
-        self.lose("aborted")
-
-    def hold(self, reading: bool) -> None:
-        self.reading = reading
-
-    @property
-    def unsent_bytes(self) -> int:
-        return self.untaken
-
-    def lose(self, reason: str) -> None:
-        """End the connection."""
-        handler, self.handler = self.handler, None
-        if handler is not None:
-            handler.closed(reason)
+        if self.broken:
+            raise RuntimeError("the stream is broken")
+        self.writes.append(data)
+        super().write(data)
 
 
 class MemoryExchange:
@@ -203,9 +139,8 @@ class MemoryExchange:
             raise LocalProtocolError("the client did not ask")
         self.status, self.headers = 101, list(headers)
         self.stream = MemoryStream()
-        self.stream.handler = accept(self.stream)
-        if self.early:
-            self.stream.handler.received(self.early)
+        self.stream.begin(accept)
+        self.stream.feed(self.early)
 
     def abort(self) -> None:
         self.aborted = True
@@ -236,8 +171,8 @@ class Client:
         return self.exchange.stream
 
     @property
-    def peer(self) -> MemoryPeer:
-        return self.host.peers[-1]
+    def peer(self) -> RecordingPeer:
+        return self.host.everybody[-1]
 
     def request(self, *extra: tuple[bytes, bytes], early: bytes = b"") -> None:
         """Ask for a WebSocket."""
@@ -247,8 +182,7 @@ class Client:
 
     def send(self, data: bytes) -> None:
         """Let bytes arrive."""
-        if self.stream.handler is not None:
-            self.stream.handler.received(data)
+        self.stream.feed(data)
 
     def reply(self, content: Content) -> None:
         """Let a consumer reply."""
@@ -256,8 +190,8 @@ class Client:
 
     @property
     def frames(self) -> list[tuple[int, bytes]]:
-        """What was written to the client."""
-        return split_frames(bytes(self.stream.written))
+        """What was written to the client, taken by it or not."""
+        return split_frames(b"".join(self.stream.writes))
 
 
 def serve(
@@ -265,12 +199,11 @@ def serve(
 ) -> tuple[WebSocketProtocol, MemoryHost]:
     """Return a running protocol and its host."""
     host = host or MemoryHost()
-    config = WebSocketConfig(**section)
-    return WebSocketProtocol(config, cast(Host, host)), host
+    return host.serve(WebSocketProtocol, WebSocketConfig(**section), SPEC), host
 
 
 def deliver(
-    protocol: WebSocketProtocol, peers: Sequence[MemoryPeer], content: Content
+    protocol: WebSocketProtocol, peers: Sequence[Peer], content: Content
 ) -> None:
     """Let a reply arrive for peers."""
-    protocol.deliver(cast(Any, peers), content)
+    protocol.deliver(peers, content)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 
 from fairway.core.plugin.loading import Plugins
 from fairway.core.settings import read_settings
-from fairway.kit import ConfigurationError
+from fairway.kit import ConfigurationError, Content, ProtocolSpec
 from fairway.plugins.websocket.frames import is_close_code
 from fairway.plugins.websocket.spec import SPEC, WebSocketConfig
+from fairway.testing.plugin import PluginConformance
+from fairway.testing.recording import RecordingHost
+
+from .memory import MemoryExchange
+from .wire import frame, head
 
 
 def plugins(**section: Any) -> Plugins:
@@ -76,3 +82,36 @@ def test_limits_are_finite_by_default() -> None:
     assert config.max_message == 1024 * 1024
     assert not config.compression
     assert config.allowed_origins is None
+
+
+class TestWebSocket(PluginConformance):
+    plugin = "websocket"
+
+    async def converse(self, host: RecordingHost) -> None:
+        exchange = await self._open(host)
+        assert exchange.stream is not None
+        exchange.stream.feed(frame(1, b"text") + frame(2, b"bytes") + frame(8))
+
+    async def arrive(self, host: RecordingHost) -> None:
+        await self._open(host)
+
+    def replies(self, spec: ProtocolSpec) -> Sequence[Content]:
+        return [
+            {"accept": True},
+            {"text": "a"},
+            {"bytes": b"a"},
+            {
+                "close": 1000,
+                "reason": "a",
+                "status": 404,
+                "content": b"",
+                "headers": [],
+            },
+        ]
+
+    async def _open(self, host: RecordingHost) -> MemoryExchange:
+        exchange = MemoryExchange(head())
+        (declared,) = plugins().mounts()
+        declared.mount.open(host.protocol, cast(Any, exchange))
+        host.deliver({"accept": True})
+        return exchange
