@@ -111,11 +111,16 @@ class Spool:
         self._discarded = False
 
     @property
+    def is_behind(self) -> bool:
+        """Whether so much waits for the disk that nothing should be added."""
+        return self.pending >= _MAX_PENDING
+
+    @property
     def has_room(self) -> bool:
         """Whether more may be appended."""
         spools = self._spools
         return (
-            self.pending < _MAX_PENDING
+            not self.is_behind
             and self.on_disk < self._limit
             and spools.on_disk < spools.limit
         )

@@ -201,7 +201,7 @@ class _HttpConnection:
         self.perform([do.Abort(reason)])
 
     def _spool_changed(self) -> None:
-        self.hold(_Held.DISK, self._spool is None or self._spool.has_room)
+        self.hold(_Held.DISK, self._spool is None or not self._spool.is_behind)
 
     def _spool_failed(self, reason: str) -> None:
         self._protocol.host.log.error("a body cannot be kept on disk: %s", reason)
@@ -284,6 +284,7 @@ class _HttpConnection:
         if self.peer is not None:
             self._protocol.host.close_peer(self.peer)
             self.peer = None
+            self.hold(_Held.HOST, True)  # nobody takes it back for a closed peer
         if self._spool is not None:
             self._spool.discard()
             self._spool = None
@@ -301,11 +302,11 @@ class _HttpConnection:
             self._spool = spools.open(
                 self._protocol.config.max_body, self._spool_changed, self._spool_failed
             )
+        self._spool.append(data)
         if spools.on_disk > spools.limit:
             self._spool_failed("all spools together have what they may have")
-            return
-        self._spool.append(data)
-        self._spool_changed()
+        else:
+            self._spool_changed()
 
     def _open(self, point: MountPoint, head: RequestHead) -> None:
         exchange = self._exchange = HttpExchange(self, head)
