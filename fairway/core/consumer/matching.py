@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from fairway.core.content import Content
 
-__all__ = ["Condition", "Consumer", "Rule"]
+__all__ = ["Condition", "Consumer", "Rule", "match"]
 
 Consumer: TypeAlias = Callable[..., Any]
 """Called with a Message and what named groups matched; its result is ignored."""
@@ -34,34 +34,10 @@ class Rule(Struct, frozen=True):
     label: str
     """The route as errors and logs show it."""
 
-    def match(self, content: Content) -> dict[str, str] | None:
-        """Return what named groups matched, or None when a condition is not met."""
-        found: dict[str, str] = {}
-        rests: dict[str, str] = {}
-        for condition in self.conditions:
-            key, wanted = condition.key, condition.wanted
-            value = rests[key] if key in rests else content.get(key)
-            if not isinstance(wanted, re.Pattern):
-                if value != wanted:
-                    return None
-                continue
-            if type(value) is not str and (value := _text(value)) is None:
-                return None
-            if (match := wanted.match(value)) is None:
-                return None
-            if wanted.groups:
-                groups = match.groupdict()
-                found |= {
-                    name: text for name, text in groups.items() if text is not None
-                }
-            if condition.cut:
-                rests[key] = value[match.end() :]
-        return found
-
     def admits(self, content: Content) -> bool:
         """Return whether all conditions on keys that `content` has are met."""
-        known = tuple(one for one in self.conditions if one.key in content)
-        return Rule(known, self.consumer, self.label).match(content) is not None
+        known = [one for one in self.conditions if one.key in content]
+        return match(known, content) is not None
 
     def pattern(self, key: str) -> str:
         """Return the text of all patterns for a key, without their anchors."""
@@ -70,6 +46,29 @@ class Rule(Struct, frozen=True):
             for condition in self.conditions
             if condition.key == key and isinstance(condition.wanted, re.Pattern)
         )
+
+
+def match(conditions: Sequence[Condition], content: Content) -> dict[str, str] | None:
+    """Return what named groups matched, or None when a condition is not met."""
+    found: dict[str, str] = {}
+    rests: dict[str, str] = {}
+    for condition in conditions:
+        key, wanted = condition.key, condition.wanted
+        value = rests[key] if key in rests else content.get(key)
+        if not isinstance(wanted, re.Pattern):
+            if value != wanted:
+                return None
+            continue
+        if type(value) is not str and (value := _text(value)) is None:
+            return None
+        if (matched := wanted.match(value)) is None:
+            return None
+        if wanted.groups:
+            groups = matched.groupdict()
+            found |= {name: text for name, text in groups.items() if text is not None}
+        if condition.cut:
+            rests[key] = value[matched.end() :]
+    return found
 
 
 def _text(value: object) -> str | None:

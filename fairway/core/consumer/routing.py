@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from fairway.core.consumer.matching import Condition, Consumer, Rule
+from fairway.core.consumer.matching import Condition, Consumer, Rule, match
 from fairway.core.consumer.message import Message
 from fairway.core.content import Content
 from fairway.core.exceptions import ConfigurationError, InvalidName
@@ -125,7 +124,7 @@ class Router:
         """Return the consumer of a message and what its route's groups matched."""
         content = message.content
         for rule in self._rules.get(message.channel, ()):
-            if (found := rule.match(content)) is not None:
+            if (found := match(rule.conditions, content)) is not None:
                 return rule.consumer, found
         return None
 
@@ -206,12 +205,9 @@ def _settle_channel(
     conditions: tuple[Condition, ...], channel: str
 ) -> tuple[Condition, ...] | None:
     """Decide conditions on the channel's name; None when one is not met."""
-    content = {"channel": channel}
-    for one in conditions:
-        if one.key == "channel" and not Rule((one,), _settle_channel, "").admits(
-            content
-        ):
-            return None
+    about_channel = [one for one in conditions if one.key == "channel"]
+    if match(about_channel, {"channel": channel}) is None:
+        return None
     return tuple(one for one in conditions if one.key != "channel")
 
 
@@ -280,5 +276,12 @@ def _name(consumer: Any) -> str:
     return f"{consumer.__module__}.{name}" if name else repr(consumer)
 
 
-def _likeness(pattern: str, path: str) -> float:
-    return SequenceMatcher(None, pattern, path).ratio()
+def _likeness(pattern: str, path: str) -> int:
+    # Cheap, because any client may ask for any path: what both start and end with.
+    return _shared(pattern, path) + _shared(pattern[::-1], path[::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    shortest = min(len(one), len(other))
+    return next((index for index, (a, b) in pairs if a != b), shortest)

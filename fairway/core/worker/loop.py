@@ -89,12 +89,15 @@ class QueueLoop:
         for thread in self._threads:
             thread.start()
         count = len(self._threads)
-        while not self._stopping:
-            idle = count - sum(self._busy)
-            for delivery in self._receiver.take(self._limit(idle)):
-                if not self._sieve(delivery):
-                    self._queue.put(delivery)
-            self._wait_for_room(count)
+        try:
+            while not self._stopping:
+                idle = count - sum(self._busy)
+                for delivery in self._receiver.take(self._limit(idle)):
+                    if not self._sieve(delivery):
+                        self._queue.put(delivery)
+                self._wait_for_room(count)
+        finally:
+            self._dismiss()
         if self._error is not None:
             raise self._error
 
@@ -107,8 +110,6 @@ class QueueLoop:
     def drain(self, grace: float) -> list[Delivery]:
         """Consume what was taken for up to `grace` seconds; return what is left."""
         end = time.monotonic() + grace
-        for _ in self._threads:
-            self._queue.put(None)
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         left = []
@@ -119,12 +120,16 @@ class QueueLoop:
                 break
             if delivery is not None:
                 left.append(delivery)
-        # Threads that outlive the grace find an end, too.
-        for _ in self._threads:
-            self._queue.put(None)
+        # What was just taken out were ends for threads that outlive the grace, too.
+        self._dismiss()
         if self._error is not None:
             raise self._error
         return left
+
+    def _dismiss(self) -> None:
+        """Let each thread end once it has consumed what was taken before."""
+        for _ in self._threads:
+            self._queue.put(None)
 
     def _wait_for_room(self, most: int) -> None:
         # Set before looking, and read by the threads after they took: whichever comes

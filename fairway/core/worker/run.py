@@ -29,6 +29,9 @@ from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
 
 __all__ = ["MessageRunner"]
 
+_SHOWN = 200
+"""Characters of a path in a log line."""
+
 log = logging.getLogger("fairway.worker")
 
 
@@ -96,14 +99,17 @@ class MessageRunner:
     def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
         outbox = Outbox(self.layer)
         started = time.monotonic()
-        with buffering(outbox):
-            result = consumer(message, **message.kwargs)
-            if result is not None and inspect.isawaitable(result):
-                async_to_sync(_completed)(result)
-            message.save()
-            if self._has_left(message):
-                message.forget_peer()
-        self._pace.add(time.monotonic() - started)
+        try:
+            with buffering(outbox):
+                result = consumer(message, **message.kwargs)
+                if result is not None and inspect.isawaitable(result):
+                    # Its synchronous parts, such as the ORM, run in this thread.
+                    async_to_sync(_completed)(result)
+                message.save()
+                if self._has_left(message):
+                    message.forget_peer()
+        finally:
+            self._pace.add(time.monotonic() - started)
         return outbox.operations
 
     def _controlled(self, control: ControlFlow, message: Message) -> list[Operation]:
@@ -123,10 +129,11 @@ class MessageRunner:
         answer = answer_unrouted(message, self._spec(message), self._router)
         if is_worth_a_word(message, answer):
             nearest = self._router.nearest(message)
+            path = (message.path or "")[:_SHOWN]
             self.layer.drops.add(
                 message.channel,
                 Drop.UNROUTED,
-                detail=f"path {message.path!r}, the nearest route is {nearest}",
+                detail=f"path {path!r}, the nearest route is {nearest}",
             )
         return self._reply(message, answer)
 

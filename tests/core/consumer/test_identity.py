@@ -17,6 +17,8 @@ from fairway.core.consumer.auth import (
     channel_session_user_from_http,
     http_session_user,
 )
+from fairway.core.consumer.control import ConsumeLater
+from fairway.core.consumer.identity import open_channel_session, save_channel_session
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Routing, route
 from fairway.core.consumer.sessions import (
@@ -309,6 +311,16 @@ def test_a_channel_session_may_hold_a_login_of_its_own(
         client.send(what)
 
     assert [content["text"] for content in client.waiting] == ["AnonymousUser", "alice"]
+
+
+def test_a_channel_session_that_somebody_else_has_just_created_is_tried_again() -> None:
+    first, second = open_channel_session("sms:+46"), open_channel_session("sms:+46")
+    for session in (first, second):
+        session["said"] = "a"
+
+    assert save_channel_session(first, "sms:+46")
+    with pytest.raises(ConsumeLater):
+        save_channel_session(second, "sms:+46")
 
 
 DECORATORS = [

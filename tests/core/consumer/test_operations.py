@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterator
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from fairway.core.bus.channels import Channel, Group, set_after_commit
@@ -105,7 +108,15 @@ def test_content_may_change_after_it_was_sent(make_site: MakeSite) -> None:
     assert texts(client) == ["before"]
 
 
-@pytest.mark.usefixtures("database")
+@pytest.fixture
+def transactions(database: None) -> Iterator[None]:
+    """Connect `on_commit` with Django, as the app does at its start."""
+    set_after_commit(transaction.on_commit)
+    yield
+    set_after_commit(lambda call: call())
+
+
+@pytest.mark.usefixtures("transactions")
 def test_on_commit_waits_for_the_transaction(make_site: MakeSite) -> None:
     def book(message: Message) -> None:
         with transaction.atomic():
@@ -113,7 +124,6 @@ def test_on_commit_waits_for_the_transaction(make_site: MakeSite) -> None:
             before = site.waiting("booked")
         assert before == []
 
-    set_after_commit(transaction.on_commit)
     site = make_site([route("websocket.receive", book)])
 
     ConsumerClient(site).send("go")
@@ -121,7 +131,7 @@ def test_on_commit_waits_for_the_transaction(make_site: MakeSite) -> None:
     assert site.waiting("booked") == [{"n": 1}]
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("transactions")
 def test_on_commit_sends_nothing_when_the_transaction_is_rolled_back(
     make_site: MakeSite,
 ) -> None:
@@ -130,7 +140,6 @@ def test_on_commit_sends_nothing_when_the_transaction_is_rolled_back(
             Channel("booked").send({"n": 1}, on_commit=True)
             transaction.set_rollback(True)
 
-    set_after_commit(transaction.on_commit)
     site = make_site([route("websocket.receive", book)])
 
     ConsumerClient(site).send("go")
@@ -182,6 +191,20 @@ def test_an_async_consumer_runs_like_any_other(make_site: MakeSite) -> None:
 
     assert texts(client) == ["1", "2"]
     assert client.state == {"seen": True}
+
+
+def test_the_synchronous_parts_of_an_async_consumer_run_in_the_workers_thread(
+    make_site: MakeSite,
+) -> None:
+    """So that it uses, and leaves to be closed, that thread's database connections."""
+    threads: list[int] = []
+
+    async def later(message: Message) -> None:
+        threads.append(await sync_to_async(threading.get_ident)())
+
+    ConsumerClient(make_site([route("websocket.receive", later)])).send("go")
+
+    assert threads == [threading.get_ident()]
 
 
 def test_an_async_consumer_that_raised_has_sent_nothing(make_site: MakeSite) -> None:
