@@ -54,9 +54,13 @@ def make_meta(content: Content, path_info: str, script_name: str) -> dict[str, A
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """Return host and port of a display address; both are empty for a Unix socket."""
+    """Return host and port of a display address; what it does not say is empty."""
+    if address == "unix":
+        return "", ""
     host, colon, port = address.rpartition(":")
-    return (host.strip("[]"), port) if colon else ("", "")
+    if not colon or address.endswith("]"):  # a proxy seldom tells the port
+        return address.strip("[]"), ""
+    return host.strip("[]"), port
 
 
 def _add_headers(meta: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
