@@ -17,7 +17,7 @@ INCLUDED = re.compile(r"^```\{literalinclude\} (\S+)$", re.MULTILINE)
 
 PAGES = {
     page: found
-    for page in pages(ROOT / "docs")
+    for page in [ROOT / "README.md", *pages(ROOT / "docs")]
     if (found := BLOCK.findall(page.read_text(encoding="utf-8")))
 }
 
@@ -45,3 +45,12 @@ def test_what_pages_include_is_run_by_tests_or_is_an_example() -> None:
         "tests",
         "examples",
     }
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *ROOT.glob("examples/*/README.md")], ids=name_of
+)
+def test_the_links_of_a_readme_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
