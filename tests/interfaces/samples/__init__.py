@@ -1,0 +1,1 @@
+"""Plugins that the interface server's tests enable by their dotted paths."""

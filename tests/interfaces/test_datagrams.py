@@ -1,0 +1,204 @@
+"""Datagrams over real sockets."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from fairway.core.exceptions import ConfigurationError
+from fairway.core.plugin.wire import DatagramPort
+from fairway.interfaces import datagrams
+from tests.interfaces.rig import Rig, rigged
+from tests.support.loop import LoopThread, wait_until
+
+
+class Echo:
+    """Sends everything back and keeps it."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    def received(
+        self, port: DatagramPort, data: bytes, address: tuple[str, int]
+    ) -> None:
+        self.seen.append(data)
+        if data == b"bug":
+            raise ValueError("a bug")
+        port.send(data, address)
+
+
+class Served:
+    """A port that echoes, and a client of it."""
+
+    def __init__(self, loop: LoopThread, address: str) -> None:
+        self.echo = Echo()
+        self.failures: list[str] = []
+        self.loop = loop
+        self.port = loop.call(
+            lambda: datagrams.listen(
+                address,
+                self.echo,
+                loop=loop.loop,
+                setting="bind",
+                failed=self.failures.append,
+            )
+        )
+        family = socket.AF_INET6 if "[" in address else socket.AF_INET
+        self.client = socket.socket(family, socket.SOCK_DGRAM)
+        self.client.settimeout(20)
+
+    def ask(self, data: bytes) -> bytes:
+        self.client.sendto(data, self.port.address)
+        return self.client.recv(70_000)
+
+
+@pytest.fixture(params=["udp:127.0.0.1:0", "udp:[::1]:0"])
+def served(request: pytest.FixtureRequest, loop_thread: LoopThread) -> Iterator[Served]:
+    served = Served(loop_thread, request.param)
+    yield served
+    served.client.close()
+    loop_thread.run(served.port.close())
+
+
+@pytest.mark.parametrize("size", [0, 1, 8_193, 65_507])
+def test_datagrams_of_every_size_go_both_ways(served: Served, size: int) -> None:
+    data = bytes(range(256)) * 256
+
+    assert served.ask(data[:size]) == data[:size]
+
+
+def test_many_datagrams_are_read_at_one_wake_up(served: Served) -> None:
+    def send_all() -> None:  # the loop sleeps meanwhile
+        for number in range(200):
+            served.client.sendto(str(number).encode(), served.port.address)
+
+    served.loop.call(send_all)
+
+    answers = [int(served.client.recv(100)) for _ in range(200)]
+    assert answers == list(range(200))
+
+
+def test_one_bad_datagram_hurts_no_other(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    served.client.sendto(b"bug", served.port.address)
+
+    assert served.ask(b"fine") == b"fine"
+    assert "a bug" in caplog.text
+
+
+def test_a_datagram_that_cannot_be_sent_is_reported(served: Served) -> None:
+    address = served.client.getsockname()[:2]
+
+    served.loop.call(lambda: served.port.send(bytes(70_000), address))
+
+    assert len(served.failures) == 1
+
+
+def test_a_taken_port_is_a_named_error(served: Served, loop_thread: LoopThread) -> None:
+    host, port = served.port.address
+    shown = f"[{host}]" if ":" in host else host
+
+    with pytest.raises(ConfigurationError, match="bind has 'udp:"):
+        Served(loop_thread, f"udp:{shown}:{port}")
+
+
+def test_a_closed_port_is_free_again(served: Served) -> None:
+    served.loop.run(served.port.close())
+    served.loop.run(served.port.close())
+
+    again = socket.socket(served.client.family, socket.SOCK_DGRAM)
+    again.bind(served.port.address)
+    again.close()
+
+
+@pytest.fixture
+def rig(loop_thread: LoopThread) -> Iterator[Rig]:
+    with rigged(loop_thread, {"datagram": {}}) as rig:
+        yield rig
+
+
+@pytest.fixture
+def sender(rig: Rig) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(20)
+        sender.connect(rig.protocol("datagram").ports[0].address)
+        yield sender
+
+
+def test_a_datagram_is_an_event_of_its_sender(rig: Rig, sender: socket.socket) -> None:
+    sender.send(b"hello")
+    first = rig.take("datagram.receive")
+    sender.send(b"")
+    second = rig.take("datagram.receive")
+
+    host, port = sender.getsockname()
+    assert first.envelope["client"] == f"{host}:{port}"
+    assert first.envelope["bytes"] == b"hello"
+    assert first.envelope["first"] is True
+    assert second.envelope["bytes"] == b""
+    assert second.reply_channel == first.reply_channel
+    assert "first" not in second.envelope
+
+
+def test_a_reply_leaves_from_the_port_that_was_addressed(
+    rig: Rig, sender: socket.socket
+) -> None:
+    sender.send(b"hello")
+    taken = rig.take("datagram.receive")
+
+    rig.reply(taken, bytes=b"hi")
+
+    assert sender.recv(100) == b"hi"
+
+
+def test_a_wrong_datagram_is_counted(rig: Rig, sender: socket.socket) -> None:
+    sender.send(b"wrong")
+    sender.send(b"bug")
+    sender.send(b"fine")
+
+    assert rig.take("datagram.receive").envelope["bytes"] == b"fine"
+    assert rig.dropped("datagram", "invalid") == 1
+
+
+def test_a_full_channel_drops_datagrams_at_once(loop_thread: LoopThread) -> None:
+    with (
+        rigged(loop_thread, {"datagram": {}}, capacity=1) as rig,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        address = rig.protocol("datagram").ports[0].address
+        for _ in range(3):
+            sender.sendto(b"x", address)
+
+        wait_until(lambda: rig.dropped("datagram.receive", "full") == 2)
+
+
+def test_a_flood_is_dropped_before_the_bus(loop_thread: LoopThread) -> None:
+    plugins = {"datagram": {"limits": {"messages_per_second": 5}}}
+    with (
+        rigged(loop_thread, plugins) as rig,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        address = rig.protocol("datagram").ports[0].address
+
+        def flood() -> None:
+            for _ in range(20):
+                sender.sendto(b"x", address)
+
+        rig.loop.call(flood)
+
+        wait_until(lambda: rig.dropped("datagram.receive", "limit") >= 10)
+        waiting = rig.layer.statistics(["datagram.receive"])["datagram.receive"].waiting
+        assert waiting + rig.dropped("datagram.receive", "limit") == 20
+
+
+def test_more_senders_than_peers_push_out_the_idlest(loop_thread: LoopThread) -> None:
+    plugins = {"datagram": {"limits": {"peers": 1}}}
+    with rigged(loop_thread, plugins) as rig:
+        address = rig.protocol("datagram").ports[0].address
+        for _ in range(3):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(b"x", address)
+                assert rig.take("datagram.receive").envelope["first"] is True
+
+        assert rig.dropped("datagram", "limit") == 0
