@@ -42,6 +42,7 @@ from fairway.plugins.http.transaction import Transaction
 __all__ = ["HttpMapping"]
 
 _MAX_PULL = 64
+"""Chunks of a body that one reply may ask for."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RETRY_AFTER = (b"Retry-After", b"5")
 _REFUSALS = {
@@ -470,7 +471,7 @@ class HttpMapping:
         """Answer with a status and nothing that came from the client."""
         current = self._queue[0]
         headers, body = plain_text(status)
-        if status == 503:
+        if status in (429, 503):
             headers.append(_RETRY_AFTER)
         headers.extend(more_headers)
         if current.mounted and not current.complete:

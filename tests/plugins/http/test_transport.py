@@ -7,9 +7,11 @@ import logging
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 
 import httpx
 import pytest
+from blockbuster import blockbuster_ctx
 
 from fairway.kit import Content, Exchange, Stream
 from tests.plugins.http.serving import (
@@ -24,6 +26,13 @@ from tests.plugins.http.serving import (
 )
 from tests.support.loop import LoopThread
 from tests.support.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _loop_that_never_blocks() -> Iterator[None]:
+    """Fail whatever blocks the loop."""
+    with blockbuster_ctx("fairway.plugins.http"):
+        yield
 
 
 def silent(served: Serving, event: Content) -> None:
@@ -164,7 +173,11 @@ def test_an_access_line_is_written(
         client.get("/a%1B%5B31m?secret=1")
         client.response()
 
-        (record,) = [r for r in caplog.records if r.name == "fairway.access"]
+        def lines() -> list[logging.LogRecord]:
+            return [r for r in caplog.records if r.name == "fairway.access"]
+
+        wait_until(lines)
+        (record,) = lines()
         assert record.__dict__["protocol"] == "http"
         assert record.__dict__["what"] == "GET"
         assert record.__dict__["path"] == "/a%1B%5B31m"
