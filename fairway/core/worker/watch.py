@@ -68,14 +68,22 @@ class Watch:
         """Stop looking, once the loop has ended."""
         self._orders.put(None)
 
+    def look(self, now: float) -> None:
+        """Send what is due: signs of life, and a canary unless the loop stops."""
+        busy = [one for runner in self._runners if (one := runner.busy(now))]
+        self._out.add(busy)
+        if not self._stopping:
+            self._send_canary(now)
+        self._out.flush()
+
     def _run(self) -> None:
         try:
-            self._tick(time.monotonic())
+            self.look(time.monotonic())
             while True:
                 try:
                     grace = self._orders.get(timeout=_TICK)
                 except Empty:
-                    self._tick(time.monotonic())
+                    self.look(time.monotonic())
                     continue
                 if grace is None:
                     break
@@ -85,13 +93,6 @@ class Watch:
         except BaseException as error:
             self.error = error
             self._loop.stop()
-
-    def _tick(self, now: float) -> None:
-        busy = [one for runner in self._runners if (one := runner.busy(now))]
-        self._out.add(busy)
-        if not self._stopping:
-            self._send_canary(now)
-        self._out.flush()
 
     def _send_canary(self, now: float) -> None:
         match self.canary.tick(now, taking=self._loop.taking):

@@ -245,13 +245,16 @@ def test_a_request_owes_no_sign_of_its_end(
 class FaultyLayer(MemoryLayer):
     """A layer of a third party with a bug."""
 
+    bomb = b""
+
     def apply(self, operations: Any, timeout: float = 5.0) -> Any:
-        if any(getattr(one, "content", None) == BOMB for one in operations):
+        if any(getattr(one, "content", None) == self.bomb for one in operations):
             raise RuntimeError("a bug in the layer")
         return super().apply(operations, timeout)
 
 
 BOMB = encode_content({"text": "bomb"})
+CANARY = encode_content({})
 
 
 @pytest.fixture
@@ -259,9 +262,11 @@ def faulty(plugins: Plugins) -> FaultyLayer:
     return FaultyLayer("memory://", LayerPolicy())
 
 
+@pytest.mark.parametrize("bomb", [BOMB, CANARY])
 def test_a_fault_that_is_no_consumers_ends_the_worker_loudly(
-    faulty: FaultyLayer, plugins: Plugins
+    faulty: FaultyLayer, plugins: Plugins, bomb: bytes
 ) -> None:
+    faulty.bomb = bomb
     worker = Worker(faulty, Router(ECHO, plugins), plugins)
     Host(faulty).emit("ada", {"order": 0, "text": "bomb"})
 
@@ -272,6 +277,7 @@ def test_a_fault_that_is_no_consumers_ends_the_worker_loudly(
 def test_an_embedded_worker_tells_of_its_fault(
     faulty: FaultyLayer, plugins: Plugins, caplog: pytest.LogCaptureFixture
 ) -> None:
+    faulty.bomb = BOMB
     told: list[BaseException] = []
     worker = Worker(faulty, Router(ECHO, plugins), plugins)
     Host(faulty).emit("ada", {"order": 0, "text": "bomb"})
