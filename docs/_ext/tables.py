@@ -218,7 +218,7 @@ def _commands() -> str:
     parts = []
     for name, parser in commands().items():
         parts += [f"## `{name}`", parser.description or ""]
-        rows = [_option(action) for action in own_actions(parser)]
+        rows = [row for action in own_actions(parser) for row in _options(action)]
         parts += [_table(("argument", "meaning"), rows)] if rows else []
     return "\n\n".join(parts)
 
@@ -230,15 +230,13 @@ def own_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [action for action in parser._actions if action.dest not in plain]
 
 
-def _option(action: argparse.Action) -> tuple[str, str]:
+def _options(action: argparse.Action) -> list[tuple[str, str]]:
     if isinstance(action, argparse._SubParsersAction):
-        names = ", ".join(_code(choice.dest) for choice in action._choices_actions)
-        texts = " ".join(choice.help or "" for choice in action._choices_actions)
-        return names, texts
+        choices = action._choices_actions
+        return [(_code(choice.dest), choice.help or "") for choice in choices]
     value = f" {action.metavar or action.dest.upper()}" if action.nargs != 0 else ""
-    if action.option_strings:
-        return _code(action.option_strings[-1] + value), flat(action.help)
-    return _code(action.dest), flat(action.help)
+    names = [_code(f"{option}{value}") for option in action.option_strings]
+    return [(", ".join(names) or _code(action.dest), flat(action.help))]
 
 
 TABLES: dict[str, Callable[..., str]] = {

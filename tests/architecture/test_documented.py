@@ -136,7 +136,7 @@ def test_every_argument_of_a_command_is_documented(name: str) -> None:
     missing = [
         option
         for action in actions
-        for option in action.option_strings[-1:]
+        for option in action.option_strings
         if undocumented({option}, text)
     ]
 
