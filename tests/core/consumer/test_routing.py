@@ -211,7 +211,7 @@ def test_matching_leaves_the_message_as_it_was(make_router: MakeRouter) -> None:
 
 MISTAKES: dict[str, tuple[Any, str]] = {
     "no such module": ("nowhere.routes", "the routes: 'nowhere.routes' cannot be"),
-    "no such attribute": (f"{HERE}.rutes", "has no 'rutes'"),
+    "no such attribute": (f"{HERE}.roads", "has no 'roads'"),
     "not a route": ([5], "has 5, which is no route"),
     "consumer not importable": (
         [route("websocket.receive", "nowhere.consumer")],

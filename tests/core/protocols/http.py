@@ -32,7 +32,6 @@ def fairway_protocols() -> Sequence[ProtocolSpec]:
 
 
 def page(message: Message) -> None:
-    assert message.reply_channel is not None
     message.reply_channel.send({"status": 200, "content": b"a page"})
 
 
