@@ -77,9 +77,14 @@ class RecordingStream:
     def begin(self, accept: Callable[[Stream], StreamHandler]) -> RecordingStream:
         """Let the protocol accept the connection; it is cut when it refuses."""
         try:
-            self._handler = accept(self)
+            handler = accept(self)
         except PeerRefused:
             self.abort()
+            return self
+        if self.closed:  # while it was accepted
+            handler.closed("")
+        else:
+            self._handler = handler
         return self
 
     def feed(self, data: bytes) -> None:

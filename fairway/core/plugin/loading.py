@@ -153,7 +153,7 @@ class Plugins:
         return self.protocols[protocol].plugin
 
     def _load(self, key: str, offered: Mapping[str, str]) -> None:
-        name = key.rpartition(".")[2]
+        name = key.replace(":", ".").rpartition(".")[2]
         module = self._import(key, offered)
         if self._manager.has_plugin(name):
             raise PluginError(name, "is enabled twice")
@@ -161,6 +161,8 @@ class Plugins:
             self._manager.register(module, name=name)
         except pluggy.PluginValidationError as error:
             raise PluginError(name, f"a hook has wrong arguments: {error}") from error
+        except ValueError as error:  # the module, under another name
+            raise PluginError(name, "is enabled twice") from error
         try:
             self._check_hooks(name, module)
             self._adopt_section(key, name)

@@ -16,7 +16,7 @@ class Mapping(kit.DatagramMapping[Datagram]):
         return [kit.Emit("datagram.receive", {"bytes": data})]
 
     def reply(self, content: kit.Content, now: float) -> list[kit.Step]:
-        return [kit.Write(content["bytes"])]
+        return [kit.Write(content["bytes"])] if "bytes" in content else []
 
 
 class DatagramProtocol(kit.DatagramProtocol[Datagram]):

@@ -1,0 +1,8 @@
+"""The conformance suite on a protocol of datagrams."""
+
+from fairway.testing.plugin import PluginConformance
+
+
+class TestDatagrams(PluginConformance):
+    plugin = "tests.interfaces.samples.datagram"
+    datagrams = (b"one", b"", b"two")
