@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.processes import Process, free_port, run_manage, run_python
 
-__all__ = ["FAIRWAY", "prepare", "run_gunicorn", "run_server"]
+__all__ = ["FAIRWAY", "prepare", "run_gunicorn", "run_server", "run_split"]
 
 STOCK = "tests/end_to_end/stock"
 FAIRWAY = {"STOCK_INSTALLED": "1", "STOCK_CONFIGURED": "1"}
@@ -44,6 +44,20 @@ def run_server(
     with run_manage(STOCK, *arguments, environment=environment) as process:
         process.wait_for_port(port)
         yield port, process
+
+
+@contextmanager
+def run_split(folder: Path, layer: str) -> Iterator[tuple[int, list[Process]]]:
+    """Run an interface server and a worker; gives the port and both processes."""
+    port = free_port()
+    environment = {**FAIRWAY, "STOCK_FOLDER": str(folder), "STOCK_LAYER": layer}
+    command = ("runinterface", "--port", str(port))
+    with (
+        run_manage(STOCK, "runworker", environment=environment) as worker,
+        run_manage(STOCK, *command, environment=environment) as interface,
+    ):
+        interface.wait_for_port(port)
+        yield port, [interface, worker]
 
 
 @contextmanager

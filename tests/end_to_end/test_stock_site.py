@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.stock_servers import FAIRWAY, prepare, run_server
+from tests.end_to_end.stock_servers import FAIRWAY, prepare, run_server, run_split
 from tests.end_to_end.visitor import Answer, Visitor
+from tests.support.redis import RedisServer
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(180)]
 
@@ -40,6 +41,23 @@ def debug_ports(
     """Return the same with DEBUG."""
     with ExitStack() as stack:
         yield _both(stack, prepared, tmp_path_factory, {"STOCK_DEBUG": "1"})
+
+
+@pytest.fixture(scope="module")
+def split_ports(
+    prepared: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_server: RedisServer,
+) -> Iterator[Ports]:
+    """Return the ports of Django's runserver and of an interface server over Redis."""
+    folders = [tmp_path_factory.mktemp("site") / "files" for _ in range(2)]
+    for folder in folders:
+        shutil.copytree(prepared, folder)
+    with (
+        run_server(folders[0], {}) as (django, _),
+        run_split(folders[1], redis_server.url) as (fairway, _),
+    ):
+        yield django, fairway
 
 
 def _both(
@@ -240,6 +258,25 @@ def test_answers_are_those_of_djangos_own_server_while_debugging(
     django, fairway = (visit(Visitor(port)) for port in debug_ports)
 
     assert fairway == django
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [visit for name, visit in VISITS.items() if name != "static files"],
+    ids=[name for name in VISITS if name != "static files"],
+)
+def test_answers_are_those_of_djangos_own_server_over_redis(
+    split_ports: Ports, visit: Visit
+) -> None:
+    django, fairway = (visit(Visitor(port)) for port in split_ports)
+
+    assert fairway == django
+
+
+def test_static_files_can_be_left_to_somebody_else(prepared: Path) -> None:
+    environment = {**FAIRWAY, "STOCK_DEBUG": "1"}
+    with run_server(prepared, environment, "--nostatic") as (port, _):
+        assert Visitor(port).get("/static/shelf/site.css").status == 404
 
 
 def test_a_failing_view_shows_djangos_page_while_debugging(debug_ports: Ports) -> None:

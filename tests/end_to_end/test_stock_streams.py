@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from tests.end_to_end.stock_servers import FAIRWAY, prepare, run_server
+from tests.end_to_end.stock_servers import (
+    FAIRWAY,
+    prepare,
+    run_server,
+    run_split,
+)
 from tests.end_to_end.visitor import HOST, Visitor
 from tests.support.processes import Process
+from tests.support.redis import RedisServer
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(180)]
@@ -25,14 +31,12 @@ ROOM = 32 * 1024
 
 class Served(Struct):
     port: int
-    process: Process
+    processes: list[Process]
     folder: Path
 
     def resident(self) -> int:
-        """Return the largest memory that the process ever had, in KiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1])
+        """Return the largest memory that the processes ever had, in KiB."""
+        return sum(_peak(process.pid) for process in self.processes)
 
     def open(self, path: str) -> socket.socket:
         """Send a request and leave the answer to the caller."""
@@ -41,11 +45,25 @@ class Served(Struct):
         return client
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def _peak(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
+
+
+@pytest.fixture(scope="module", params=["one process", "over Redis"])
+def site(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_server: RedisServer,
+) -> Iterator[Served]:
     folder = prepare(tmp_path_factory.mktemp("site"))
-    with run_server(folder, FAIRWAY) as (port, process):
-        yield Served(port, process, folder)
+    if request.param == "one process":
+        with run_server(folder, FAIRWAY) as (port, process):
+            yield Served(port, [process], folder)
+    else:
+        with run_split(folder, redis_server.url) as (port, processes):
+            yield Served(port, processes, folder)
 
 
 def test_large_bodies_pass_through_with_flat_memory(site: Served) -> None:
@@ -93,11 +111,3 @@ def test_an_event_arrives_at_once_and_its_stream_ends_when_its_client_leaves(
             received += client.recv(65_536)
 
     wait_until((site.folder / "patient.closed").exists, 60)
-
-
-def test_static_files_can_be_left_to_somebody_else(
-    site: Served, tmp_path: Path
-) -> None:
-    environment = {**FAIRWAY, "STOCK_DEBUG": "1"}
-    with run_server(site.folder, environment, "--nostatic") as (port, _):
-        assert Visitor(port).get("/static/shelf/site.css").status == 404

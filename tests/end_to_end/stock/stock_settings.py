@@ -64,4 +64,4 @@ USE_TZ = True
 if os.environ.get("STOCK_INSTALLED") == "1":
     INSTALLED_APPS.insert(0, "fairway")
 if os.environ.get("STOCK_CONFIGURED") == "1":
-    FAIRWAY: dict[str, object] = {}
+    FAIRWAY = {"LAYER": os.environ.get("STOCK_LAYER", "memory://")}
