@@ -90,7 +90,7 @@ class Events:
             else:
                 self._send(peer, event, filtered)
         except MessageTooLarge as error:
-            self._refuse(peer, channel, content, Refusal.TOO_LARGE, str(error))
+            self._refuse(peer, channel, content, Refusal.TOO_LARGE, detail=str(error))
 
     def done(self, peer: LocalPeer, done: record.Done) -> None:
         """End the peer's record on the bus: its events were consumed."""
@@ -256,6 +256,7 @@ class Events:
         channel: str,
         content: Content,
         why: Refusal,
+        *,
         detail: str = "",
     ) -> None:
         self._backplane.drops.add(channel, why, 1, detail)
