@@ -6,11 +6,17 @@ import sys
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from fairway.core.assembly import Assembly
 from fairway.core.worker import Worker
 from fairway.interfaces.server import InterfaceServer, run
+from fairway.plugins.http.static import serve_static_files
 
 __all__ = ["serve"]
+
+_GRACE = 1.0
+"""Seconds; a developer who stops or reloads the server does not want to wait."""
 
 _SWITCH_INTERVAL = 0.001
 """Seconds; a consumer that computes makes the loop late by a few of these."""
@@ -34,20 +40,19 @@ def serve(
         FairwayError: a protocol cannot start.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    from fairway.plugins.http.static import serve_static_files
-
     serve_static_files(static)
+    settings = msgspec.structs.replace(assembly.settings, grace=_GRACE)
     worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
     worker.start()
     try:
         run(
             lambda: InterfaceServer(
-                assembly.layer, assembly.plugins, assembly.settings, assembly.site
+                assembly.layer, assembly.plugins, settings, assembly.site
             ),
             signals=threading.current_thread() is threading.main_thread(),
             started=started,
         )
     finally:
-        worker.stop(assembly.settings.grace)
+        worker.stop(_GRACE)
         worker.join()
         assembly.layer.close()

@@ -23,11 +23,9 @@ FAIRWAY = {
     "ROUTING": "harbour.routing.channel_routing",
     "PLUGINS": {
         # The feed is one endless response, and may be silent for long.
-        "http": {"answer_timeout": 24 * 60 * 60},
+        "http": {"part_timeout": float("inf")},
         "websocket": {},
     },
-    # Seconds: open pages come back by themselves, so a stop need not be gentle.
-    "GRACE": 2,
 }
 
 MIDDLEWARE = [

@@ -169,7 +169,7 @@ class HttpMapping:
         if reply.credit_channel:
             current.credit_channel = reply.credit_channel
         if reply.is_answer or reply.close:
-            self._due = now + self._surroundings.config.answer_timeout
+            self._due = now + self._surroundings.config.part_timeout
             self._carry(reply, steps, now)
             if reply.more:
                 steps.extend(current.credit(1, room=room))
@@ -242,7 +242,7 @@ class HttpMapping:
         """
         steps: list[HttpStep] = []
         current = self._queue[0]
-        self._write(self._head_of(current, status, headers, body, now), steps, now)
+        self._write(self._head_of(current, status, headers, body, now=now), steps, now)
         if body is not None:
             self._finish(steps, now)
             self._advance(steps, now)
@@ -420,7 +420,7 @@ class HttpMapping:
         elif reply.is_answer:
             status = 200 if reply.status is None else reply.status
             body = None if reply.more else data
-            written = self._head_of(current, status, reply.headers, body, now)
+            written = self._head_of(current, status, reply.headers, body, now=now)
             if reply.more:
                 written += current.answer.part(data)
         else:
@@ -436,6 +436,7 @@ class HttpMapping:
         status: int,
         headers: Headers,
         body: bytes | None,
+        *,
         now: float,
     ) -> bytes:
         answer = current.answer
@@ -476,7 +477,7 @@ class HttpMapping:
         headers.extend(more_headers)
         if current.mounted and not current.complete:
             steps.append(EndBody(f"the request was answered with {status}"))
-        self._write(self._head_of(current, status, headers, body, now), steps, now)
+        self._write(self._head_of(current, status, headers, body, now=now), steps, now)
         self._finish(steps, now)
 
     def _finish(self, steps: list[HttpStep], now: float) -> None:

@@ -40,7 +40,10 @@ class HttpConfig(Config, frozen=True, kw_only=True):
     keep_alive: float = 30.0
     """Time that a connection may be idle between requests."""
     answer_timeout: float = 60.0
-    """Time for a worker's answer, or its next part, to come; then 504."""
+    """Time for a worker's answer to begin; then 504."""
+    part_timeout: float = 300.0
+    """Time between two parts of an answer; then it is cut off, as its worker may be gone.
+    `float("inf")` suits endless answers that are silent for long."""
     write_timeout: float = 30.0
     """Time in which a client must take some of what is sent to it."""
     spool_dir: str | None = None
