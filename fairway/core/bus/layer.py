@@ -26,6 +26,7 @@ from fairway.core.names import check_channel
 
 __all__ = [
     "APPLY_TIMEOUT",
+    "REPLY_LOST",
     "Busy",
     "Canary",
     "ChannelLayer",
@@ -47,6 +48,8 @@ __all__ = [
     "Send",
 ]
 
+REPLY_LOST = -1
+"""In place of an `order`, see `Lost`."""
 APPLY_TIMEOUT = 5.0
 """Seconds that operations may take before their outcome is known."""
 CONTROL_EXPIRY = 60.0
@@ -127,6 +130,8 @@ class Lost(Struct, frozen=True, gc=False):
 
     reply_channel: str
     order: int
+    """`REPLY_LOST`: nothing of events, but a reply to the peer could not be sent, so
+    that it must not go on as if it had got all."""
 
 
 class Forward(Struct, frozen=True, gc=False):

@@ -10,12 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from fairway.core.bus.layer import ChannelLayer, Operation, Outcome, channel_of
+from fairway.core.bus.layer import (
+    REPLY_LOST,
+    ChannelLayer,
+    Lost,
+    Operation,
+    Outcome,
+    Send,
+    channel_of,
+)
 from fairway.core.drops import Drop
+from fairway.core.names import mailbox_of
 
 __all__ = ["Out"]
 
@@ -28,6 +37,9 @@ _REASONS = {
 }
 
 
+_FULL = Outcome.FULL
+
+
 class _Lot(Struct):
     operations: Sequence[Operation]
     otherwise: Sequence[Operation]
@@ -37,7 +49,7 @@ class Out:
     """The operations of a worker on their way out. Any thread may use it.
 
     What the layer refuses is counted and logged at a bounded rate; it never raises for
-    it.
+    it. The owner of a peer whose mailbox was full hears that a reply is missing.
     """
 
     def __init__(self, layer: ChannelLayer) -> None:
@@ -90,9 +102,11 @@ class Out:
         end = 0
         instead: list[Operation] = []
         for lot in lots:
-            end += len(lot.operations)
+            begin, end = end, end + len(lot.operations)
+            refused = zip(lot.operations, outcomes[begin:end], strict=True)
+            instead += _gaps(operation for operation, one in refused if one is _FULL)
             if outcomes[end - 1] in (Outcome.FULL, Outcome.UNAVAILABLE):
-                instead.extend(lot.otherwise)
+                instead += lot.otherwise
         if instead:
             self._write([_Lot(instead, ())])
 
@@ -106,3 +120,10 @@ class Out:
                     "channel layer %s is unavailable; what consumers send is lost",
                     self._layer.url,
                 )
+
+
+def _gaps(refused: Iterable[Operation]) -> list[Operation]:
+    """Return how the owners of peers hear that a reply is missing."""
+    channels = [one.channel for one in refused if isinstance(one, Send)]
+    peers = dict.fromkeys(channel for channel in channels if mailbox_of(channel))
+    return [Lost(peer, REPLY_LOST) for peer in peers]

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from fairway.core.bus import record
 from fairway.core.bus.layer import (
+    REPLY_LOST,
     ChannelLayer,
     LayerPolicy,
     Lost,
@@ -17,6 +19,7 @@ from fairway.core.bus.layer import (
     Send,
 )
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.record import Kind
 from fairway.core.drops import Drop
 from fairway.core.worker.canary import EVERY, PATIENCE, Canary, Step
 from fairway.core.worker.flush import Out
@@ -136,6 +139,20 @@ def test_what_is_refused_is_counted_and_replaced(layer: MemoryLayer) -> None:
     assert layer.drops.counts() == {("a", Drop.FULL): 1}
     assert waiting(layer, "instead") == 1
     assert waiting(layer, "not needed") == 0
+
+
+def test_a_peer_whose_mailbox_is_full_is_told_that_a_reply_is_missing() -> None:
+    policy = LayerPolicy(mailbox_capacity=2)
+    layer = MemoryLayer("memory://", policy)
+    out = Out(layer)
+
+    out.add([send("host!ada"), send("host!ada"), send("host!ada"), send("host!bob")])
+    out.flush()
+
+    taken = layer.receiver(["host!"]).take(10, 0)
+    lost = [one.body for one in taken if one.kind is Kind.LOST]
+    assert lost == [record.Lost("ada", REPLY_LOST), record.Lost("bob", REPLY_LOST)]
+    assert layer.drops.counts() == {("host", Drop.FULL): 2}
 
 
 class Recording(MemoryLayer):
