@@ -20,8 +20,8 @@ class ClientLeft(Exception):
 class ClientStalled(Exception):
     """The client took nothing for too long."""
 
-    def __init__(self) -> None:
-        super().__init__(f"the client took nothing for {PATIENCE:.0f} s")
+    def __init__(self, patience: float) -> None:
+        super().__init__(f"the client took nothing for {patience:g} s")
 
 
 class Credit:
@@ -29,10 +29,14 @@ class Credit:
 
     The host says so on `channel`, where it also says that the client has left. One
     thread at a time may use it, except for `wake`.
+
+    Args:
+        patience: seconds to wait for credit.
     """
 
-    def __init__(self, layer: ChannelLayer) -> None:
+    def __init__(self, layer: ChannelLayer, patience: float = PATIENCE) -> None:
         self.channel = layer.new_channel("http.credit?")
+        self._patience = patience
         self._layer = layer
         self._listening: Receiver | None = None
         self._left = WINDOW
@@ -43,13 +47,13 @@ class Credit:
 
         Raises:
             ClientLeft: the host said so.
-            ClientStalled: no credit came for `PATIENCE` seconds.
+            ClientStalled: none came in time.
         """
         if self._left and time.monotonic() - self._looked > _LOOK_AGAIN:
             self._take(0)
         while not self._left:
-            if not self._take(PATIENCE):
-                raise ClientStalled
+            if not self._take(self._patience):
+                raise ClientStalled(self._patience)
         self._left -= 1
 
     def watch(self) -> None:

@@ -23,7 +23,7 @@ __all__ = ["answer"]
 # Django's own, because a site's settings already say who hears of its errors.
 logger = logging.getLogger("django.request")
 
-_SOON = 1.0
+_SOON = 0.25
 """Seconds that a part of an asynchronous stream may take before a thread watches over
 the client meanwhile."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 
 import pytest
 
 from fairway.core.content import Content
+from fairway.plugins.http.credit import ClientLeft, ClientStalled, Credit
 from tests.plugins.http.django_side import urls
 from tests.plugins.http.django_side.host import CHUNK, Host, header, headers
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +141,7 @@ def test_an_idle_async_stream_ends_when_its_client_has_left(host: Host) -> None:
 
 
 def test_a_slow_async_stream_gets_its_parts_through(host: Host) -> None:
-    with host.serving(target="/astream/?parts=2&pause=1.5"):
+    with host.serving(target="/astream/?parts=2&pause=0.5"):
         replies = rest(host, host.reply())
 
     assert body(replies) == b"part 0\npart 1\n"
@@ -185,6 +188,62 @@ def test_a_full_mailbox_makes_a_stream_wait(host: Host) -> None:
         replies = rest(host, host.reply())
 
     assert body(replies) == b"".join(b"part %d\n" % n for n in range(5))
+
+
+def test_a_file_that_shrank_is_cut_off(host: Host) -> None:
+    with host.serving(target="/shrunken/"):
+        replies = [host.reply(), host.reply()]
+
+    assert (replies[0]["content"], replies[1]) == (b"short", {"abort": True})
+    assert urls.closed == ["file"]
+
+
+def test_a_file_that_grew_is_sent_as_announced(host: Host) -> None:
+    reply = host.ask(target="/grown/")
+
+    assert (reply["content"], reply["more_content"]) == (b"too", False)
+
+
+def test_a_response_may_close_itself_in_its_own_way(host: Host) -> None:
+    host.ask(target="/own-close/")
+
+    assert urls.closed == ["response"]
+
+
+def test_what_fails_to_close_does_not_keep_the_rest_open(host: Host) -> None:
+    assert host.ask(target="/bad-close/")["status"] == 200
+    assert urls.closed == ["rest"]
+
+
+def test_a_client_that_takes_nothing_is_given_up(host: Host) -> None:
+    credit = Credit(host.layer, patience=0.05)
+    for _ in range(8):
+        credit.spend()
+
+    with pytest.raises(ClientStalled, match=r"0\.05 s"):
+        credit.spend()
+
+
+def test_a_slow_producer_learns_that_its_client_has_left(host: Host) -> None:
+    credit = Credit(host.layer)
+    started = time.monotonic()
+    host.tell(credit.channel, {"closed": True})
+    credit.spend()
+    wait_until(lambda: time.monotonic() - started > 1.1)
+
+    with pytest.raises(ClientLeft):
+        credit.spend()
+
+
+def test_an_idle_async_stream_ends_with_its_layer(host: Host) -> None:
+    with host.serving(target="/astream/?parts=0&idle") as worker:
+        channel = host.reply()["credit_channel"]
+        host.tell(channel, {"credit": 1})
+        wait_until(lambda: host.layer.statistics([channel])[channel].waiting == 0)
+        host.layer.close()
+        worker.join(20)
+
+    assert urls.closed == ["async parts"]
 
 
 def test_closing_is_not_logged_as_an_error(

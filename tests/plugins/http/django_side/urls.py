@@ -155,6 +155,39 @@ async def astream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
+class OwnClose(HttpResponse):
+    """A response that does more when it is closed."""
+
+    def close(self) -> None:
+        closed.append("response")
+        super().close()
+
+
+def own_close(request: HttpRequest) -> HttpResponse:
+    response = OwnClose("closing")
+    response._resource_closers.append(lambda: 1 / 0)  # type: ignore[attr-defined]
+    return response
+
+
+def bad_close(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse("closing")
+    closers = response._resource_closers  # type: ignore[attr-defined]
+    closers += [lambda: 1 / 0, lambda: closed.append("rest")]
+    return response
+
+
+def shrunken(request: HttpRequest) -> FileResponse:
+    response = FileResponse(ClosingFile(b"short"))
+    response["Content-Length"] = "10"
+    return response
+
+
+def grown(request: HttpRequest) -> FileResponse:
+    response = FileResponse(ClosingFile(b"too long by far"))
+    response["Content-Length"] = "3"
+    return response
+
+
 class ClosingFile(io.BytesIO):
     """A file that notices when it is closed."""
 
@@ -197,6 +230,10 @@ urlpatterns = [
     path("broken-stream/", broken_stream),
     path("astream/", astream),
     path("download/", download),
+    path("own-close/", own_close),
+    path("bad-close/", bad_close),
+    path("shrunken/", shrunken),
+    path("grown/", grown),
     path("peek/", peek),
     re_path(r"^caf\u00e9/$", hello),
 ]
