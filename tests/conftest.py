@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import django
+import hypothesis
 import pytest
 
 from tests.support.redis import RedisServer
@@ -12,6 +13,15 @@ pytest.register_assert_rewrite("fairway.testing")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.site.settings")
 django.setup()
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "fairway",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("fairway")
 
 
 @pytest.fixture(scope="session")
