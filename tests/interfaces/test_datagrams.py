@@ -69,10 +69,12 @@ def test_datagrams_of_every_size_go_both_ways(served: Served, size: int) -> None
 
 def test_many_datagrams_are_read_at_one_wake_up(served: Served) -> None:
     def send_all() -> None:  # the loop sleeps meanwhile
+        served.client.setblocking(False)
         for number in range(200):
             served.client.sendto(str(number).encode(), served.port.address)
 
     served.loop.call(send_all)
+    served.client.settimeout(20)
 
     answers = [int(served.client.recv(100)) for _ in range(200)]
     assert answers == list(range(200))
@@ -180,6 +182,8 @@ def test_a_flood_is_dropped_before_the_bus(loop_thread: LoopThread) -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
         address = rig.protocol("datagram").ports[0].address
+
+        sender.setblocking(False)
 
         def flood() -> None:
             for _ in range(20):

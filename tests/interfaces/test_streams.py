@@ -59,12 +59,14 @@ def client(place: Place) -> Iterator[socket.socket]:
 def fill(place: Place) -> int:
     """Write until the client's end takes no more; return how many bytes."""
     written = 0
+    # Far more than the kernel may still take while a test looks.
+    enough = 12 * MEGABYTE
 
     def write() -> int:
         place.recorders[0].stream.write(bytes(MEGABYTE))
         return place.recorders[0].stream.unsent_bytes
 
-    while place.loop.call(write) < MEGABYTE:
+    while place.loop.call(write) < enough:
         written += MEGABYTE
     return written + MEGABYTE
 
