@@ -6,8 +6,8 @@ import asyncio
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from typing import Any, TypeVar
 
 import pytest
 
@@ -27,12 +27,22 @@ __all__ = [
     "wait_until",
 ]
 
+T = TypeVar("T")
+
 PATIENCE = 20.0
 """Seconds after which a test gives up; generous, because machines may be busy."""
 
 
 class LayerCase(ABC):
     """Makes the layers of a test and closes them."""
+
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    """Makes the event loop of a test, None for asyncio's own."""
+
+    def run(self, scenario: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in an event loop and return its result."""
+        with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            return runner.run(asyncio.wait_for(scenario, 2 * PATIENCE))
 
     @abstractmethod
     def make_layer(self, policy: LayerPolicy) -> ChannelLayer:

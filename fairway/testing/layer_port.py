@@ -22,7 +22,6 @@ from fairway.core.bus.layer import (
 from fairway.core.bus.record import Kind
 from fairway.core.names import check_channel
 from fairway.testing.layer_case import (
-    PATIENCE,
     Collector,
     LayerCase,
     content,
@@ -52,7 +51,7 @@ class PortConformance(LayerCase):
                         await asyncio.sleep(0)
                 await until(lambda: len(outcomes) == count)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert set(outcomes) == {Outcome.ACCEPTED}
         taken = take_all(layer.receiver(["posted"]), count)
@@ -72,7 +71,7 @@ class PortConformance(LayerCase):
                     port.post(Send("box!a", content(number + 1)))
                     await asyncio.sleep(0)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         kinds = [each.kind for each in take_all(receiver, 201)]
         assert kinds == [Kind.ADD] + [Kind.GROUP, Kind.MESSAGE] * 100
@@ -92,7 +91,7 @@ class PortConformance(LayerCase):
                 await until(lambda: told)
             return told, threads
 
-        told, threads = asyncio.run(scenario())
+        told, threads = self.run(scenario())
 
         assert told == [Outcome.ACCEPTED]
         assert threads == {threading.get_ident()}
@@ -107,7 +106,7 @@ class PortConformance(LayerCase):
                     port.post(send, told.append)
                 await until(lambda: len(told) == 3)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert told == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.FULL]
 
@@ -118,7 +117,7 @@ class PortConformance(LayerCase):
             async with _port(layer) as port:
                 return await port.apply(sends("small", 3)), await port.apply([])
 
-        outcomes, nothing = asyncio.run(scenario())
+        outcomes, nothing = self.run(scenario())
 
         assert outcomes == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.FULL]
         assert nothing == []
@@ -130,7 +129,7 @@ class PortConformance(LayerCase):
                     port.post(Send("mixed", content(number)))
                     await port.apply([Send("mixed", content(number + 1))])
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         taken = take_all(layer.receiver(["mixed"]), 100)
         assert numbers(taken) == list(range(100))
@@ -141,7 +140,7 @@ class PortConformance(LayerCase):
             port.post(Send("last", content(1)))
             await port.close()
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert numbers(take_all(layer.receiver(["last"]), 1)) == [1]
 
@@ -150,7 +149,7 @@ class PortConformance(LayerCase):
             async with _port(layer) as port:
                 return [await port.claim("job", 60), await port.claim("job", 60)]
 
-        assert asyncio.run(scenario()) == [True, False]
+        assert self.run(scenario()) == [True, False]
         assert not layer.claim("job", 60)
 
     def test_a_mailbox_has_a_unique_name_with_its_prefix(
@@ -163,7 +162,7 @@ class PortConformance(LayerCase):
                     await box.close()
             return [box.name for box in boxes]
 
-        one, other = asyncio.run(scenario())
+        one, other = self.run(scenario())
 
         assert one != other
         assert one.startswith("site.")
@@ -181,7 +180,7 @@ class PortConformance(LayerCase):
                     await asyncio.to_thread(peer.send_many, sends(address, 500, first))
                 await until(lambda: len(owner.got) == 3_000)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert numbers(owner.got) == list(range(3_000))
         assert owner.batches < 300
@@ -200,7 +199,7 @@ class PortConformance(LayerCase):
                 port.post(Canary(box.name, 5))
                 await until(lambda: len(owner.got) == 4)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         kinds = [Kind.ADD, Kind.GROUP, Kind.DONE, Kind.CANARY]
         assert [delivery.kind for delivery in owner.got] == kinds
@@ -214,7 +213,7 @@ class PortConformance(LayerCase):
                 await port.apply([stale, Send(f"{box.name}!me", content(2))])
                 await until(lambda: owner.got)
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert numbers(owner.got) == [2]
 
@@ -228,7 +227,7 @@ class PortConformance(LayerCase):
                     await until(lambda: len(owner.got) > number)  # noqa: B023
                     box.resubscribe()
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert numbers(owner.got) == [0, 1, 2]
 
@@ -243,7 +242,7 @@ class PortConformance(LayerCase):
                 found = await asyncio.to_thread(layer.group_channels, "room")
                 assert found == [f"{box.name}!me"]
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
         assert layer.group_channels("room") == []
 
@@ -259,7 +258,7 @@ class PortConformance(LayerCase):
                 await port.apply([GroupSend("room", content(1))])
                 await until(lambda: owner.of(Kind.GROUP))
 
-        asyncio.run(scenario())
+        self.run(scenario())
 
     def test_two_loops_talk_to_each_other(
         self, layer: ChannelLayer, peer: ChannelLayer
@@ -273,7 +272,7 @@ class PortConformance(LayerCase):
                     other_port.post(Send(f"{box.name}!me", content(2)))
                     await until(lambda: here.got and there.got)
 
-        asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+        self.run(scenario())
 
         assert (numbers(here.got), numbers(there.got)) == ([2], [1])
 

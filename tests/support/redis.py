@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -51,7 +52,7 @@ class RedisServer:
     @property
     def url(self) -> str:
         """What a channel layer is given."""
-        secret = "" if self.password is None else f":{self.password}@"
+        secret = "" if self.password is None else f":{quote(self.password, safe='')}@"
         return f"redis://{secret}127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -64,6 +65,7 @@ class RedisServer:
         try:
             wait_until(self._answers, _START_TIMEOUT)
         except AssertionError:
+            self.kill()
             raise RuntimeError(
                 f"redis-server does not answer on port {self.port}"
             ) from None
@@ -104,7 +106,11 @@ class RedisServer:
         self.execute("FLUSHALL")
 
     def __enter__(self) -> "RedisServer":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
