@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.management import call_command
 
@@ -41,6 +42,18 @@ def test_a_user_is_known_on_every_event(private: ConsumerSite, ada: User) -> Non
 
     assert client.receive() == {"text": "ada: hello"}
     assert client.groups == {f"user.{ada.pk}"}
+
+
+def test_after_a_log_out_the_next_event_is_anonymous(
+    private: ConsumerSite, ada: User
+) -> None:
+    client = ConsumerClient(private)
+    client.connect("/private/", user=ada)
+
+    Session.objects.all().delete()
+    client.send("hello")
+
+    assert client.receive() == {"text": ": hello"}
 
 
 def test_a_stranger_is_refused(private: ConsumerSite, ada: User) -> None:
