@@ -20,6 +20,7 @@ from fairway.core.bus.layer import (
     Outcome,
     Receiver,
 )
+from fairway.core.bus.simple import SimpleLayer
 from fairway.core.content import Content, decode_content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import (
@@ -118,6 +119,7 @@ __all__ = [
     "RequestHead",
     "Secret",
     "Settings",
+    "SimpleLayer",
     "Site",
     "Step",
     "Stream",

@@ -8,6 +8,7 @@ from fairway.core.bus.memory import MemoryLayer
 from fairway.core.bus.redis import RedisLayer
 from fairway.testing.layer import LayerConformance
 from fairway.testing.layer_port import PortConformance
+from tests.bus.toy_layer import ToyBus, ToyLayer
 
 
 class TestMemory(LayerConformance):
@@ -25,6 +26,17 @@ class TestRedis(LayerConformance):
 
     def make_peer_layer(self, layer: ChannelLayer) -> ChannelLayer:
         return RedisLayer(self.url, layer.policy)
+
+
+class TestToy(LayerConformance):
+    """A third party's layer of six methods is a whole one."""
+
+    def make_layer(self, policy: LayerPolicy) -> ChannelLayer:
+        return ToyLayer(ToyBus(), policy)
+
+    def make_peer_layer(self, layer: ChannelLayer) -> ChannelLayer:
+        assert isinstance(layer, ToyLayer)
+        return ToyLayer(layer.bus, layer.policy)
 
 
 class TestRedisOnUvloop(PortConformance):

@@ -24,7 +24,7 @@ from fairway.core.bus.layer import (
 from fairway.core.content import Content, encode_content
 from fairway.core.names import check_channel, check_group
 
-__all__ = ["Channel", "Group", "Outbox", "buffering", "set_after_commit"]
+__all__ = ["Channel", "Group", "Outbox", "buffering", "send_held", "set_after_commit"]
 
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
@@ -57,6 +57,19 @@ def buffering(outbox: Outbox) -> Iterator[Outbox]:
         yield outbox
     finally:
         _outbox.reset(token)
+
+
+def send_held() -> None:
+    """Let go what the consumer of this context holds; its failure takes nothing back.
+
+    Raises:
+        ChannelFull: a channel is full; what was held before it has left.
+        LayerUnavailable: the layer cannot be reached.
+    """
+    outbox = _outbox.get()
+    if outbox is not None and outbox.operations:
+        held, outbox.operations = outbox.operations, []
+        outbox.layer.send_many(held)
 
 
 class _Sender:
