@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from fairway.core.bus import registry
+from fairway.core.bus import channels, registry
 from fairway.core.bus.channels import Channel
 from fairway.core.bus.layer import ChannelLayer
 from fairway.core.consumer import identity
@@ -252,6 +252,18 @@ class Message:
         """Who is logged in to the site with the peer's cookie, or an AnonymousUser."""
         return identity.user_of(self.http_session or identity.open_session(None))
 
+    def send_held(self) -> None:
+        """Let go what was sent so far, before the consumer ends.
+
+        For consumers that go on for long, such as one that streams an answer. A later
+        failure takes nothing of it back.
+
+        Raises:
+            ChannelFull: a channel is full; what was held before it has left.
+            LayerUnavailable: the layer cannot be reached.
+        """
+        channels.send_held()
+
     def save(self) -> None:
         """Keep what a consumer changed: sessions and state; called when it has ended.
 
@@ -282,7 +294,7 @@ class Message:
             identity.delete_channel_session(self._identity())
 
     def encoded_state(self) -> Encoded | None:
-        """Return the state as it travels, None when there is none."""
+        """Return the state as it travels, None where none is kept."""
         return None if self._state is None else self._state.encoded()
 
     def _identity(self) -> str:

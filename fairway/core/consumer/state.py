@@ -93,9 +93,9 @@ class PeerState:
         """Return the committed state when it is not the one that came."""
         return None if self._committed == self._came else self._committed
 
-    def encoded(self) -> Encoded | None:
-        """Return the committed state, None when it is empty."""
-        return None if self._committed == _EMPTY else self._committed
+    def encoded(self) -> Encoded:
+        """Return the committed state."""
+        return self._committed
 
     def _read_own(self, key: str) -> Any:
         return self._own.get(key) if self.values is not None else None
