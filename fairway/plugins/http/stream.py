@@ -30,6 +30,7 @@ class ResponseStream:
         self.started = False
         self.ended = False
         self.credit = Credit(request.message.layer)
+        self._message = request.message
         self._reply_channel: Channel = request.reply_channel
         self._head = head
         self._missing = length
@@ -81,6 +82,8 @@ class ResponseStream:
     def _send(self, chunk: bytes, *, more_content: bool) -> None:
         content: Content = {"content": chunk, "more_content": more_content}
         if not self.started:
+            # The view has decided; what it told others must not wait for its stream.
+            self._message.send_held()
             content |= self._head
             if more_content:
                 content["credit_channel"] = self.credit.channel

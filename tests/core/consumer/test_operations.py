@@ -83,6 +83,25 @@ def test_of_a_consumer_that_raised_only_the_failure_and_what_left_at_once_get_ou
     assert logged.exc_info is not None
 
 
+def test_what_a_consumer_lets_go_has_left_and_its_failure_takes_nothing_back(
+    make_site: MakeSite,
+) -> None:
+    seen: list[int] = []
+
+    def stream(message: Message) -> None:
+        Channel("aside").send({"n": 1})
+        message.send_held()
+        seen.append(site.layer.statistics(["aside"])["aside"].waiting)
+        Channel("aside").send({"n": 2})
+        raise RuntimeError("the rest failed")
+
+    site = make_site([route("websocket.receive", stream)])
+    ConsumerClient(site).send("go")
+
+    assert seen == [1]
+    assert site.waiting("aside") == [{"n": 1}]
+
+
 def test_a_protocol_without_a_failure_reply_says_nothing(make_site: MakeSite) -> None:
     def fail(message: Message) -> None:
         raise ValueError

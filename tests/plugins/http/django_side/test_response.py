@@ -8,8 +8,11 @@ import time
 
 import pytest
 
+from fairway.core.bus.channels import Channel, Outbox, buffering
 from fairway.core.content import Content
 from fairway.plugins.http.credit import ClientLeft, ClientStalled, Credit
+from fairway.plugins.http.request import FairwayRequest
+from fairway.plugins.http.stream import ResponseStream
 from tests.plugins.http.django_side import urls
 from tests.plugins.http.django_side.host import CHUNK, Host, header, headers
 from tests.support.waiting import wait_until
@@ -61,6 +64,17 @@ def test_a_stream_sends_each_part_and_then_its_end(host: Host) -> None:
     ]
     assert replies[0]["status"] == 200
     assert "status" not in replies[1]
+
+
+def test_what_a_view_sent_does_not_wait_for_the_end_of_its_stream(host: Host) -> None:
+    request = FairwayRequest(host.message())
+    with buffering(Outbox(host.layer)):
+        Channel("told").send({"text": "a stream begins"})
+        ResponseStream(request, {"status": 200, "headers": []}).write(b"part")
+
+    told, reply = host.layer.receiver(["told"]).take(1, 0), host.reply()
+    assert [one.content() for one in told] == [{"text": "a stream begins"}]
+    assert reply["content"] == b"part"
 
 
 def test_a_stream_without_parts_is_an_empty_response(host: Host) -> None:
