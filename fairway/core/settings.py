@@ -61,11 +61,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One table for all protocols, enforced before anybody is authenticated."""
 
     peers: int = 50_000
-    """Peers of one interface server."""
+    """Peers of one protocol in one interface server."""
     peers_per_address: int = 2_000
-    """Peers from one client address."""
+    """The same from one client address (IPv6: from one /64 network)."""
     handshakes_per_second: float = 200.0
-    """New peers per second from one client address."""
+    """New peers per second from one client address; an HTTP request is none."""
     messages_per_second: float = 1_000.0
     """Events per second of one peer; beyond that its connection is not read."""
     unsent_bytes: int = 1024 * 1024

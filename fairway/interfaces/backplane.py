@@ -18,6 +18,8 @@ from fairway.interfaces.peers import LocalPeer, PeerTable
 __all__ = ["Backplane"]
 
 _BLOCKING_THREADS = 8
+_CANCEL_TIMEOUT = 5.0
+"""Seconds that work beside may take to end once it is cancelled."""
 
 log = logging.getLogger("fairway.interfaces")
 
@@ -53,8 +55,13 @@ class Backplane:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    @property
+    def settling(self) -> bool:
+        """Whether `settle` waits to hear of peers by `settled`."""
+        return self._settled is not None
+
     def settled(self, peer: LocalPeer) -> None:
-        """Note that nothing of a peer waits any more; only `settle` asks."""
+        """Note that nothing of a peer waits any more."""
         self._unsettled.discard(peer)
         if not self._unsettled and self._settled is not None:
             self._settled.set()
@@ -68,7 +75,7 @@ class Backplane:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settled.wait(), timeout)
         if self._unsettled:
-            log.warning("events of %d peers are lost", len(self._unsettled))
+            log.warning("the last events of %d peers are lost", len(self._unsettled))
 
     async def blocking(self, call: Callable[[], Any]) -> Any:
         """Run a call that may block in a thread and return its result."""
@@ -78,7 +85,8 @@ class Backplane:
         """End all work; the port sends what was posted and closes."""
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CANCEL_TIMEOUT)
         self.outbound.abandon()
         self.clock.close()
         self._threads.shutdown(wait=False, cancel_futures=True)

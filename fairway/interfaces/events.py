@@ -118,7 +118,7 @@ class Events:
 
     def hold(self, peer: LocalPeer, reason: HoldReason, held: bool) -> None:
         """Stop reading from a peer for a reason, or take the reason back."""
-        if reason is HoldReason.BUS and not held and not peer.has_waiting_events:
+        if self._backplane.settling and not held and not peer.has_waiting_events:
             self._backplane.settled(peer)
         before = peer.held
         peer.held = before | reason if held else before & ~reason
@@ -235,16 +235,17 @@ class Events:
     def _go_on(self, peer: LocalPeer, order: PeerOrder) -> None:
         """The peer's record has ended: send the next one, or let a closed peer go."""
         self._on_bus.pop(peer, None)
-        self._release(peer, order)
+        if not order.idle:
+            self._release(peer, order)
+        elif not peer.open:
+            self._forget(peer)
         if peer.held & HoldReason.WAITING:
             limits = self._limits
             few = 2 * order.waiting < limits.held_events
             if few and 2 * order.size < limits.held_bytes:
                 self.hold(peer, HoldReason.WAITING, False)
-        if not peer.has_waiting_events:
+        if self._backplane.settling and not peer.has_waiting_events:
             self._backplane.settled(peer)
-        if order.idle and not peer.open:
-            self._forget(peer)
 
     def _wait_on(self, peer: LocalPeer) -> None:
         _, channel = self._on_bus.pop(peer)

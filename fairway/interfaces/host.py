@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
+from fairway.core.bus.layer import REPLY_LOST, Forward, GroupDiscard, Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import PeerRefused
@@ -223,8 +223,8 @@ class ProtocolHost:
         self._events.busy(peer, order)
 
     def lost(self, peer: LocalPeer, order: int) -> None:
-        """Events of a peer, or with order -1 a reply to it, were lost."""
-        if order >= 0:
+        """Events of a peer, or with `REPLY_LOST` a reply to it, were lost."""
+        if order != REPLY_LOST:
             self._events.lost(peer, order)
         elif self.protocol is not None and peer.open:
             self.protocol.disconnect(peer, "overflow")

@@ -74,26 +74,21 @@ class PeerOrder:
         waiting = self._waiting
         if self._on_bus is not None or not waiting:
             return None
-        channel = waiting[0].channel
-        order = self.number - len(waiting) - 1
-        taken: list[_Waiting] = []
-        size = 0
-        while waiting and waiting[0].channel == channel:
+        first = waiting.popleft()
+        payloads, contents, size = [first.payload], [first.content], len(first.payload)
+        while waiting and waiting[0].channel == first.channel:
             size += len(waiting[0].payload)
-            if taken and (size > _BATCH_BYTES or len(taken) == _BATCH_EVENTS):
+            if size > _BATCH_BYTES or len(payloads) == _BATCH_EVENTS:
+                size -= len(waiting[0].payload)
                 break
-            taken.append(waiting.popleft())
-        order += len(taken)
-        self.size -= sum(len(event.payload) for event in taken)
+            event = waiting.popleft()
+            payloads.append(event.payload)
+            contents.append(event.content)
+        self.size -= size
+        self._on_bus = self.number - len(waiting) - 1
         if not waiting:
             self._waiting = None
-        self._on_bus = order
-        return Batch(
-            channel,
-            tuple([event.payload for event in taken]),
-            tuple([event.content for event in taken]),
-            order,
-        )
+        return Batch(first.channel, tuple(payloads), tuple(contents), self._on_bus)
 
     def ended(self, order: int) -> bool:
         """End the record whose last event has this order; False when it is another."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import typing
 from collections.abc import Iterator, Sequence
-from enum import IntFlag
+from enum import IntEnum
 
 from fairway.core.bus import record
 from fairway.core.content import Content, Encoded
@@ -16,8 +16,8 @@ from fairway.interfaces.order import PeerOrder
 __all__ = ["HoldReason", "LocalPeer", "PeerOwner", "PeerTable"]
 
 
-class HoldReason(IntFlag):
-    """Why a peer is not read; it is read again when no reason is left."""
+class HoldReason(IntEnum):
+    """Why a peer is not read: bits, and it is read again when none is left."""
 
     WAITING = 1
     """Too many of its events wait for a worker."""
@@ -40,7 +40,7 @@ class PeerOwner(typing.Protocol):
         """Events of the peer are being consumed."""
 
     def lost(self, peer: LocalPeer, order: int) -> None:
-        """Events of the peer, or with order -1 a reply to it, were lost."""
+        """Events of the peer, or with `REPLY_LOST` a reply to it, were lost."""
 
     def forwarded(self, peer: LocalPeer, content: Content) -> None:
         """Another process handed something over."""
@@ -94,7 +94,8 @@ class LocalPeer:
         """Whether its first event did not leave yet."""
         self.envelope: Encoded = b""
         """The envelope of its events after the first, once there was a second."""
-        self.held = HoldReason(0)
+        self.held = 0
+        """The bits of `HoldReason`."""
         self.used_until = 0.0
         """Until when its rate of messages is used up."""
         self.behind: list[typing.Any] | None = None

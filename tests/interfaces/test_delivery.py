@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairway.core.bus.layer import Done, Forward, GroupAdd, Lost
+from fairway.core.bus.layer import REPLY_LOST, Done, Forward, GroupAdd, Lost
 from fairway.core.content import encode_content
 from tests.interfaces.recorder import read_exactly, read_to_end
 from tests.interfaces.rig import Rig, Taken, rigged
@@ -199,7 +199,7 @@ def test_a_peer_is_disconnected_when_a_reply_to_it_was_lost(rig: Rig) -> None:
     with rig.connect() as client:
         peer = introduce(rig, client)
 
-        rig.layer.apply([Lost(peer.reply_channel, -1)])
+        rig.layer.apply([Lost(peer.reply_channel, REPLY_LOST)])
 
         assert read_to_end(client) == b""
 

@@ -60,7 +60,7 @@ def fill(place: Place) -> int:
     """Write until the client's end takes no more; return how many bytes."""
     written = 0
     # Far more than the kernel may still take while a test looks.
-    enough = 12 * MEGABYTE
+    enough = 5 * MEGABYTE
 
     def write() -> int:
         place.recorders[0].stream.write(bytes(MEGABYTE))

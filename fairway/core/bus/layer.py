@@ -126,11 +126,7 @@ class Busy(Struct, frozen=True, gc=False):
 
 
 class Lost(Struct, frozen=True, gc=False):
-    """Tell a peer's owner that its events up to `order` will not be consumed.
-
-    With the order -1: that a reply to it was dropped, so that the owner disconnects the
-    peer rather than leave it a silent gap.
-    """
+    """Tell a peer's owner that its events up to `order` will not be consumed."""
 
     reply_channel: str
     order: int
