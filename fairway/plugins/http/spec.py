@@ -42,7 +42,7 @@ class HttpConfig(Config, frozen=True, kw_only=True):
     answer_timeout: float = 60.0
     """Time for a worker's answer to begin; then 504."""
     part_timeout: float = 300.0
-    """Time between two parts of an answer; then it is cut off, as its worker may be gone.
+    """Time between two parts of an answer; then it is cut, as its worker may be gone.
     `float("inf")` suits endless answers that are silent for long."""
     write_timeout: float = 30.0
     """Time in which a client must take some of what is sent to it."""

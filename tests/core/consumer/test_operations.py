@@ -96,7 +96,8 @@ def test_what_a_consumer_lets_go_has_left_and_its_failure_takes_nothing_back(
         raise RuntimeError("the rest failed")
 
     site = make_site([route("websocket.receive", stream)])
-    ConsumerClient(site).send("go")
+    with pytest.raises(RuntimeError, match="the rest failed"):
+        ConsumerClient(site).send("go")
 
     assert seen == [1]
     assert site.waiting("aside") == [{"n": 1}]
