@@ -14,7 +14,15 @@ from typing import Any, cast
 from fairway.core.exceptions import PeerRefused
 from fairway.core.plugin.wire import Clock, Stream, StreamHandler, Timer
 
-__all__ = ["Accept", "AsyncioStream", "BaseStream", "display_address"]
+__all__ = [
+    "HIGH_WATER",
+    "Accept",
+    "AsyncioStream",
+    "BaseStream",
+    "display_address",
+    "display_client",
+    "receive_buffer",
+]
 
 Accept = Callable[[Stream], StreamHandler]
 

@@ -64,13 +64,13 @@ def test_a_section_is_read_into_its_typed_form() -> None:
 
 
 def test_a_wrong_section_names_the_setting() -> None:
-    settings = read_settings({"PLUGINS": {"tests.core.plugin.lines": {"longst": 1}}})
+    settings = read_settings({"PLUGINS": {"tests.core.plugin.lines": {"longezt": 1}}})
 
     with pytest.raises(ConfigurationError) as caught:
         Plugins(settings)
 
     assert str(caught.value) == (
-        'FAIRWAY["PLUGINS"]["lines"]["longst"] is not a setting. '
+        'FAIRWAY["PLUGINS"]["lines"]["longezt"] is not a setting. '
         "Did you mean 'longest'?"
     )
 
@@ -95,7 +95,7 @@ def test_a_missing_package_names_the_extra() -> None:
     [
         ("misspelt", "'fairway_protocol' is no hook of fairway; did you mean "),
         ("unmarked", "'fairway_protocols' lacks @hookimpl"),
-        ("arguments", "'setings'"),
+        ("arguments", "'settingz'"),
         ("raising", "fairway_protocols raised ValueError('a bug')"),
         ("importing", "cannot be imported: RuntimeError('a bug at import')"),
         ("nowhere", "cannot be imported: ModuleNotFoundError"),

@@ -4,5 +4,5 @@ from fairway import kit
 
 
 @kit.hookimpl
-def fairway_mounts(setings: kit.Settings) -> list[kit.Mount]:
+def fairway_mounts(settingz: kit.Settings) -> list[kit.Mount]:
     return []
