@@ -71,7 +71,7 @@ def decode_content(encoded: Encoded) -> Content:
     """
     try:
         return _decode(encoded)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not encoded content: {error}") from error
 
 

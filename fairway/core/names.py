@@ -91,8 +91,10 @@ def decode_local(local: str) -> str:
     """Read what `encode_local` wrote.
 
     Raises:
-        InvalidName: an escape is incomplete.
+        InvalidName: it is no such local part.
     """
+    if wrong := _FORBIDDEN_IN_GROUP.search(local):
+        raise _wrong_character(local, wrong.start())
     raw = bytearray()
     index = 0
     while index < len(local):
@@ -105,7 +107,10 @@ def decode_local(local: str) -> str:
             raise InvalidName(local, "an escape is incomplete", position=index)
         raw.append(int(digits, 16))
         index += 3
-    return raw.decode("utf-8", "surrogatepass")
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        raise InvalidName(local, "its escapes are no text") from None
 
 
 def _check_length(name: str) -> None:

@@ -199,7 +199,7 @@ def unpack(record: bytes) -> tuple[Kind, Body, float]:
         raise RecordError(f"record kind {number} is unknown", version)
     try:
         body = _DECODERS[number].decode(memoryview(record)[HEADER_SIZE:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"the body of a {kind.name} record: {error}") from error
     return kind, body, deadline / 1000
 
