@@ -262,7 +262,7 @@ def test_an_undeclared_event_cuts_the_connection_and_names_the_nearest(
     def emit() -> None:
         peer = next(iter(protocol._connections)).peer
         with pytest.raises(ValueError, match=r"did you mean 'brief\.receive'"):
-            protocol.host.emit(peer, "brief.receiv", {})
+            protocol.host.emit(peer, "brief.receivez", {})
 
     rig.loop.call(emit)
 
