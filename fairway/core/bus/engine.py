@@ -25,12 +25,13 @@ from fairway.core.bus.record import Body, Kind, Message
 from fairway.core.drops import Drop
 from fairway.core.names import local_of, mailbox_of
 
-__all__ = ["Engine", "Entry"]
+__all__ = ["MAILBOX_BYTES", "PROVISIONAL_LEASE", "Engine", "Entry"]
 
 Entry = tuple[float, Kind, Body, int]
 """What waits on a channel: deadline, kind, body, bytes of content."""
 
 MAILBOX_BYTES = 64 * 1024 * 1024
+"""Bytes of content that may wait in a mailbox."""
 PROVISIONAL_LEASE = 30.0
 """Seconds that a mailbox nobody has opened yet stays a member of its groups."""
 _SWEEP_EVERY = 5.0
