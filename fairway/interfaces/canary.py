@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from fairway.core.bus import layer as bus
-from fairway.core.bus.layer import LayerPort, Mailbox
+from fairway.core.bus.layer import LayerPort, Mailbox, Outcome
 from fairway.core.plugin.wire import Clock
 
 __all__ = ["CanaryWatch"]
@@ -63,6 +63,11 @@ class CanaryWatch:
         self._heard_at = now
         self._patient_until = now + self._late
 
+    def _posted(self, outcome: Outcome) -> None:
+        # Nobody is deaf to what was never said: an outage is not the mailbox's fault.
+        if outcome is not Outcome.ACCEPTED:
+            self._patient_until = self._clock.now() + self._late
+
     def _post(self) -> None:
         assert self._mailbox is not None
         now = self._clock.now()
@@ -71,5 +76,5 @@ class CanaryWatch:
             self._mailbox.resubscribe()
             self._patient_until = now + self._late
         self._token += 1
-        self._port.post(bus.Canary(self._mailbox.name, self._token))
+        self._port.post(bus.Canary(self._mailbox.name, self._token), self._posted)
         self._clock.call_at(now + self._every, self._post)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -43,7 +45,7 @@ def serve(
     serve_static_files(static)
     settings = msgspec.structs.replace(assembly.settings, grace=_GRACE)
     worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
-    worker.start()
+    worker.start(failed=_end_process)
     try:
         run(
             lambda: InterfaceServer(
@@ -56,3 +58,8 @@ def serve(
         worker.stop(_GRACE)
         worker.join()
         assembly.layer.close()
+
+
+def _end_process(error: BaseException) -> None:
+    """Stop serving: without its worker the process would only look alive."""
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -126,7 +126,7 @@ def run_python(
             child = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT / folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env=_environment() | dict(environment or {}),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -140,3 +140,10 @@ def run_python(
         finally:
             if child.poll() is None:
                 process.stop()
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's variables; which site it tests with is its own matter."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    return environment

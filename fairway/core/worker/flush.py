@@ -7,7 +7,6 @@ overtake each other.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -28,15 +27,11 @@ from fairway.core.names import mailbox_of
 
 __all__ = ["Out"]
 
-log = logging.getLogger("fairway.worker")
-
 _REASONS = {
     Outcome.FULL: Drop.FULL,
     Outcome.UNAVAILABLE: Drop.UNAVAILABLE,
     Outcome.UNKNOWN: Drop.UNKNOWN,
 }
-
-
 _FULL = Outcome.FULL
 
 
@@ -56,7 +51,6 @@ class Out:
         self._layer = layer
         self._ready: deque[_Lot] = deque()
         self._line = threading.Lock()
-        self._reachable = True
 
     def add(
         self, operations: Sequence[Operation], otherwise: Sequence[Operation] = ()
@@ -89,10 +83,7 @@ class Out:
         operations = [operation for lot in lots for operation in lot.operations]
         outcomes = self._layer.apply(operations)
         if outcomes.count(Outcome.ACCEPTED) == len(outcomes):
-            if not self._reachable:
-                self._tell(reachable=True)
             return
-        self._tell(reachable=Outcome.UNAVAILABLE not in outcomes)
         for operation, outcome in zip(operations, outcomes, strict=True):
             if outcome is not Outcome.ACCEPTED:
                 self._layer.drops.add(channel_of(operation), _REASONS[outcome])
@@ -109,17 +100,6 @@ class Out:
                 instead += lot.otherwise
         if instead:
             self._write([_Lot(instead, ())])
-
-    def _tell(self, *, reachable: bool) -> None:
-        if reachable is not self._reachable:
-            self._reachable = reachable
-            if reachable:
-                log.info("channel layer %s is back", self._layer.url)
-            else:
-                log.error(
-                    "channel layer %s is unavailable; what consumers send is lost",
-                    self._layer.url,
-                )
 
 
 def _gaps(refused: Iterable[Operation]) -> list[Operation]:

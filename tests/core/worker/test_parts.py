@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 
@@ -236,19 +235,3 @@ def test_an_outage_is_counted(outcome: Outcome, reason: Drop, instead: int) -> N
 
     assert layer.drops.counts()[("a", reason)] == 1
     assert len(layer.writes) == 1 + instead
-
-
-def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.INFO, "fairway.worker")
-    layer = Recording()
-    out = Out(layer)
-
-    for away in (Outcome.UNAVAILABLE, Outcome.UNAVAILABLE, None, None):
-        layer.away = away
-        out.add([send("a")])
-        out.flush()
-
-    told = [one for one in caplog.records if one.name == "fairway.worker"]
-    assert [one.levelname for one in told] == ["ERROR", "INFO"]
