@@ -27,6 +27,7 @@ from fairway.core.settings import Limits, Settings, read_section
 from fairway.interfaces.backplane import Backplane
 from fairway.interfaces.canary import CanaryWatch
 from fairway.interfaces.delivery import MailboxDelivery
+from fairway.interfaces.descriptors import raise_descriptor_limit
 from fairway.interfaces.host import ProtocolHost
 from fairway.interfaces.reactor import install_reactor, new_loop
 from fairway.interfaces.status import Status
@@ -303,6 +304,7 @@ def run(
     Raises:
         FairwayError: a protocol cannot start.
     """
+    raise_descriptor_limit()
     loop = new_loop()
     asyncio.set_event_loop(loop)
     try:

@@ -1,5 +1,6 @@
 """An interface server as a process of its own, and its signals."""
 
+import resource
 import signal
 import socket
 import subprocess
@@ -65,3 +66,16 @@ def test_a_second_signal_stops_it_at_once(start: Start) -> None:
 
         out, _ = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, out) == (0, "stopped\n")
+
+
+def test_it_may_hold_as_many_connections_as_the_system_allows(start: Start) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1_000), hard))
+    try:
+        process, _ = start(1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    limit = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+
+    assert limit == (hard, hard)
