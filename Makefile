@@ -18,7 +18,7 @@ test-fast: $(VENV)/test.stamp  ## tests that need less than a minute
 	$(BIN)/pytest -n 2 -m "not standard and not full"
 
 test: lint  ## lint and all tests but the full tier
-	$(BIN)/pytest -m "not full"
+	$(BIN)/pytest -n 2 -m "not full"
 
 test-full: test test-full-only  ## everything
 
