@@ -25,6 +25,7 @@ from fairway.core.bus.layer import (
 )
 from fairway.core.bus.record import Kind
 from fairway.core.bus.redis import RedisLayer
+from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
 from fairway.testing.layer_case import Collector, content, numbers, take_all, until
 from tests.support.redis import RedisServer
@@ -143,6 +144,7 @@ def test_nothing_that_was_taken_comes_back_with_a_snapshot(
     send_until_accepted(layer, 10)
     assert numbers(take_all(receiver, 1)) == [10]
     assert receiver.take(10, 0.2) == []
+    assert layer.drops.counts() == {("in", Drop.FAILOVER): 10}
 
 
 def test_a_paused_redis_is_named_in_time_and_nothing_comes_twice(

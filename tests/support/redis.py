@@ -39,7 +39,7 @@ class RedisServer:
             raise RuntimeError(
                 "redis-server is not installed: apt-get install redis-server"
             )
-        self.port = _free_port()
+        self.port = free_port()
         self.password = password
         self._directory = tempfile.TemporaryDirectory(prefix="fairway-redis-")
         self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1"]
@@ -136,7 +136,8 @@ class RedisServer:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -399,7 +399,8 @@ class _SimplePort(LayerPort):
             self._thread, self.layer.apply, list(operations), timeout
         )
         try:
-            return await asyncio.wait_for(work, timeout + _RETRY)
+            async with asyncio.timeout(timeout + _RETRY):
+                return await work
         except TimeoutError:
             return [Outcome.UNKNOWN] * len(operations)
 

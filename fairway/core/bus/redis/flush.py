@@ -36,12 +36,14 @@ GROUP_TTL = 15 * 60.0
 """Seconds that a group's sets live after they were last written; renewed by repairs."""
 _PUSH_RECORDS = 500
 """Records of one script call, so that none holds the server for long."""
+_PUSH_BYTES = 8 * 1024 * 1024
+"""Bytes after which another call is begun."""
 
 
 class _Push:
     """Records for one list, and which operation each belongs to."""
 
-    __slots__ = ("lease", "life", "owners", "queue", "records")
+    __slots__ = ("lease", "life", "owners", "queue", "records", "size")
 
     def __init__(self, queue: str) -> None:
         self.queue = queue
@@ -49,6 +51,10 @@ class _Push:
         self.life = 0.0
         self.records: list[bytes] = []
         self.owners: list[int] = []
+        self.size = 0
+
+    def is_full(self) -> bool:
+        return len(self.records) >= _PUSH_RECORDS or self.size >= _PUSH_BYTES
 
 
 class Flush:
@@ -196,10 +202,11 @@ class Flush:
         self, index: int, queue: str, record: bytes, lease: str | None = None
     ) -> None:
         push = self._open.get(queue)
-        if push is None or len(push.records) >= _PUSH_RECORDS:
+        if push is None or push.is_full():
             push = self._open[queue] = _Push(queue)
             self._pushes.append(push)
         push.records.append(record)
+        push.size += len(record)
         push.owners.append(index)
         push.lease = push.lease or lease
         push.life = max(push.life, expiry_of(self._operations[index], self._policy))

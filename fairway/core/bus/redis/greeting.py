@@ -44,7 +44,9 @@ def read_greeting(answers: Sequence[Answer]) -> Keys:
         raise LinkDown(f"Redis {_OLDEST} or later is needed, this is {version}")
     if facts.get("role") == "slave":
         raise LinkDown("the server is a read-only replica")
-    return Keys(facts["run_id"])
+    if not (run_id := facts.get("run_id")):
+        raise LinkDown("the server tells no run_id")
+    return Keys(run_id)
 
 
 def _facts(answer: bytes) -> dict[str, str]:

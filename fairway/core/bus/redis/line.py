@@ -43,6 +43,7 @@ class Line:
         self._outage = outage
         self._opened = opened
         self._failed = failed
+        self._dropped = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,10 +51,11 @@ class Line:
         if self._task is None:
             self._task = self._loop.create_task(self._keep())
 
-    def drop(self, why: str) -> None:
-        """End the connection and make a new one."""
+    def drop(self) -> None:
+        """End the connection and make a new one; that is no outage."""
         if self.wire is not None:
-            self.wire.close(why)
+            self._dropped = True
+            self.wire.close("dropped on request")
 
     async def close(self) -> None:
         """End it for good."""
@@ -80,6 +82,9 @@ class Line:
             self._opened(wire)
             await asyncio.wait([wire.lost])
             self.wire = None
+            if self._dropped:
+                self._dropped = False
+                continue
             reason = wire.broken or "lost"
             self._outage.begin(reason, wire.heard)
             if time.monotonic() - began > _SETTLED:

@@ -11,8 +11,9 @@ from functools import partial
 
 from fairway.core.bus.layer import Mailbox, MailboxOwner
 from fairway.core.bus.record import GroupMessage
-from fairway.core.bus.redis.arrivals import read_records
+from fairway.core.bus.redis.arrivals import bury, count_buried, read_records
 from fairway.core.bus.redis.bus import Bus
+from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import has_lapsed, renew, slice_of
 from fairway.core.bus.redis.line import Line
 from fairway.core.bus.redis.resp import (
@@ -61,6 +62,7 @@ class RedisMailbox(Mailbox):
         self._port = port
         self._bus = port.bus
         self._owner = owner
+        self._keys: Keys | None = None
         self._leased = -math.inf
         self._closed = False
         self._line = Line(
@@ -75,7 +77,7 @@ class RedisMailbox(Mailbox):
 
     def resubscribe(self) -> None:
         """Drop the connection and make a new one."""
-        self._line.drop("dropped on request")
+        self._line.drop()
 
     async def close(self) -> None:
         """Leave all groups and forget what waits."""
@@ -95,6 +97,11 @@ class RedisMailbox(Mailbox):
         self._port.forget(self)
 
     def _opened(self, wire: Wire) -> None:
+        before, self._keys = self._keys, wire.keys
+        if before is not None and before.prefix != wire.keys.prefix:
+            queues = [f"{self.name}!"]
+            count = partial(count_buried, queues, drops=self._bus.drops)
+            wire.exchange(bury(before, queues), count, _DEAD)
         self._leased = -math.inf
         self._listen(wire)
 

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from fairway.core.bus.layer import (
@@ -88,9 +89,9 @@ class RedisPort(LayerPort):
             self._post(each)
         try:
             if posted:
-                await asyncio.wait_for(complete.wait(), timeout)
-        except TimeoutError:
-            pass
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout):
+                        await complete.wait()
         finally:
             withdrawn = self._withdraw(posted)
         return [
@@ -130,7 +131,8 @@ class RedisPort(LayerPort):
         if self._posted or self._flying:
             self._quiet.clear()
             try:
-                await asyncio.wait_for(self._quiet.wait(), APPLY_TIMEOUT)
+                async with asyncio.timeout(APPLY_TIMEOUT):
+                    await self._quiet.wait()
             except TimeoutError:
                 self._failed("closed")
         await self._line.close()

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from fairway.core.bus.layer import Delivery, Receiver
-from fairway.core.bus.redis.arrivals import read_records
+from fairway.core.bus.redis.arrivals import bury, count_buried, read_records
 from fairway.core.bus.redis.bus import Bus
+from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import SLICE, renew, slice_of
 from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Backoff
@@ -45,6 +46,7 @@ class RedisReceiver(Receiver):
         self._queues = tuple(dict.fromkeys(channels))
         self._token = secrets.token_hex(8)
         self._link: Link | None = None
+        self._keys: Keys | None = None
         self._names: dict[str, str] = {}
         self._asked: list[str] = []
         self._asked_until = 0.0
@@ -117,15 +119,25 @@ class RedisReceiver(Receiver):
             self._lose(down)
             self._pause(end)
             return []
+        except BaseException:
+            # Half of an answer may have been read.
+            self._drop_link("interrupted")
+            raise
         self._backoff.reset()
         return self._hand_over(limit)
 
     def _connect(self, end: float) -> Link:
         patience = max(_SHORTEST_CONNECT, end - time.monotonic())
-        self._link = connect(self._bus.address, self._bus.outage, patience)
-        self._names = {self._link.keys.queue(name): name for name in self._queues}
+        self._link = link = connect(self._bus.address, self._bus.outage, patience)
+        before, self._keys = self._keys, link.keys
+        if before is not None and before.prefix != link.keys.prefix:
+            answers = link.exchange(
+                bury(before, self._queues), time.monotonic() + _DEAD
+            )
+            count_buried(self._queues, answers, self._bus.drops)
+        self._names = {link.keys.queue(name): name for name in self._queues}
         self._leased = -math.inf
-        return self._link
+        return link
 
     def _ask(self, link: Link, limit: int, end: float) -> None:
         now = time.monotonic()

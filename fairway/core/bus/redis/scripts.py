@@ -8,6 +8,7 @@ from fairway.core.bus.redis.resp import Command
 
 __all__ = [
     "ADD",
+    "BURY",
     "DEPTH",
     "DISCARD",
     "GATHER",
@@ -144,6 +145,17 @@ return {dropped, redis.call('LLEN', KEYS[1])}
 """
 )
 
+BURY = Script(
+    """
+-- Remove a list of another key space.
+-- KEYS: 1 the list
+-- Answer: how many records it held
+local count = redis.call('LLEN', KEYS[1])
+redis.call('UNLINK', KEYS[1])
+return count
+"""
+)
+
 ADD = Script(
     """
 -- Make channels of a mailbox members of a group, or renew the group's time to live.
@@ -194,4 +206,4 @@ return 1
 """
 )
 
-SCRIPTS = (PUSH, GATHER, DEPTH, ADD, DISCARD, REAP, JOIN)
+SCRIPTS = (PUSH, GATHER, DEPTH, BURY, ADD, DISCARD, REAP, JOIN)

@@ -155,7 +155,8 @@ class Upkeep:
     async def _wait(self, pause: float) -> bool:
         """Return True as soon as memberships were lost, False after a while."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._lost.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._lost.wait()
         lost = self._lost.is_set()
         self._lost.clear()
         return lost
