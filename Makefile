@@ -35,11 +35,15 @@ lint: $(VENV)/test.stamp  ## style, types, import contracts, spelling
 docs: $(VENV)/test.stamp  ## the manual in docs/_build/html, warnings are errors
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html
 
-bench: $(VENV)/test.stamp
+bench: $(VENV)/bench.stamp  ## fairway beside its peers, in some ten minutes
 	$(BIN)/python benchmarks/run.py
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	$(INSTALL) '.[redis]'
+	touch $@
+
+$(VENV)/bench.stamp: pyproject.toml constraints.txt
+	$(INSTALL) '.[bench]'
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt

@@ -121,6 +121,7 @@ def test_wheel_has_the_licence(built: Distributions) -> None:
         "LICENSE",
         "Makefile",
         "README.md",
+        "benchmarks/run.py",
         "constraints.txt",
         "docs/index.md",
         "examples/echo/manage.py",
@@ -160,6 +161,7 @@ def test_metadata_names_python_and_the_extras(built: Distributions) -> None:
         "sms",
         "webrtc",
         "all",
+        "bench",
         "dev",
     }
 

@@ -1,0 +1,1 @@
+"""Measures fairway beside its peers, in one run; `README.md` says what and how."""

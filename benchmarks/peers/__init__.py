@@ -1,0 +1,1 @@
+"""The site that the peers serve: what `examples/echo` answers, in their own terms."""

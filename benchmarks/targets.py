@@ -1,0 +1,121 @@
+"""What is measured: fairway in its two shapes, and the peers."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.server import ROOT, Target
+
+__all__ = [
+    "BARE",
+    "BUS_CHANNELS",
+    "BUS_MEMORY",
+    "BUS_REDIS",
+    "DAPHNE",
+    "DAPHNE_LAYER",
+    "FAIRWAY_ONE",
+    "FAIRWAY_REDIS",
+    "GUNICORN",
+    "UVICORN",
+    "UVICORN_ALONE",
+    "UVICORN_LAYER",
+]
+
+_PYTHON = sys.executable
+_MANAGE = (_PYTHON, "examples/echo/manage.py")
+_REDIS = (
+    *("redis-server", "--port", "{redis_port}", "--bind", "127.0.0.1"),
+    *("--save", "", "--appendonly", "no"),
+)
+_REDIS_URL = "redis://127.0.0.1:{redis_port}/0"
+_ECHO = {
+    "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'examples/echo'}",
+}
+_PEERS = {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings"}
+_PEERS_LAYER = {**_PEERS, "BENCH_REDIS": _REDIS_URL}
+_DJANGO = "benchmarks.peers.asgi:application"
+_CHANNELS = "benchmarks.peers.channels_asgi:application"
+_CHANNELS_PACKAGES = ("channels", "channels_redis")
+
+
+def _uvicorn(application: str) -> tuple[str, ...]:
+    quiet = ("--log-level", "warning", "--no-access-log")
+    address = ("--host", "127.0.0.1", "--port", "{port}")
+    return (_PYTHON, "-m", "uvicorn", *quiet, *address, application)
+
+
+def _daphne(application: str) -> tuple[str, ...]:
+    address = ("-b", "127.0.0.1", "-p", "{port}")
+    return (_PYTHON, "-m", "daphne", "-v", "0", *address, application)
+
+
+FAIRWAY_REDIS = Target(
+    "fairway over Redis",
+    {
+        "redis": _REDIS,
+        "worker": (*_MANAGE, "runworker", "-v", "0"),
+        "interface": (*_MANAGE, "runinterface", "--port", "{port}", "-v", "0"),
+    },
+    {**_ECHO, "FAIRWAY_LAYER": _REDIS_URL},
+    peer=False,
+)
+FAIRWAY_ONE = Target(
+    "fairway, one process",
+    {"process": (_PYTHON, "-m", "benchmarks.embedded", "{port}")},
+    {**_ECHO, "FAIRWAY_LAYER": "memory://"},
+    peer=False,
+)
+GUNICORN = Target(
+    "gunicorn sync",
+    {
+        "server": (
+            *(_PYTHON, "-m", "gunicorn", "--workers", "1", "--log-level", "warning"),
+            *("--bind", "127.0.0.1:{port}", "benchmarks.peers.wsgi:application"),
+        )
+    },
+    _PEERS,
+    needs=("gunicorn", "channels"),
+)
+UVICORN = Target(
+    "uvicorn", {"server": _uvicorn(_DJANGO)}, _PEERS, needs=("uvicorn", "channels")
+)
+DAPHNE = Target(
+    "Daphne", {"server": _daphne(_DJANGO)}, _PEERS, needs=("daphne", "channels")
+)
+UVICORN_ALONE = Target(
+    "uvicorn, AsyncConsumer, no bus",
+    {"server": _uvicorn(_CHANNELS)},
+    _PEERS,
+    needs=("uvicorn", "channels"),
+)
+UVICORN_LAYER = Target(
+    "uvicorn + channels_redis",
+    {"redis": _REDIS, "server": _uvicorn(_CHANNELS)},
+    _PEERS_LAYER,
+    needs=("uvicorn", *_CHANNELS_PACKAGES),
+)
+DAPHNE_LAYER = Target(
+    "Daphne + channels_redis",
+    {"redis": _REDIS, "server": _daphne(_CHANNELS)},
+    _PEERS_LAYER,
+    needs=("daphne", *_CHANNELS_PACKAGES),
+)
+BARE = Target(
+    "bare loop",
+    {"server": (_PYTHON, "-m", "benchmarks.peers.bare", "{port}")},
+    needs=("uvloop",),
+)
+BUS_MEMORY = Target("memory layer, two threads", {}, peer=False, http=False)
+BUS_REDIS = Target(
+    "Redis layer",
+    {"redis": _REDIS, "echo": (_PYTHON, "-m", "benchmarks.bus_echo", _REDIS_URL)},
+    peer=False,
+    http=False,
+)
+BUS_CHANNELS = Target(
+    "channels_redis",
+    {"redis": _REDIS, "echo": (_PYTHON, "-m", "benchmarks.peers.bus_echo", _REDIS_URL)},
+    needs=("channels_redis", "uvloop"),
+    http=False,
+)
