@@ -115,7 +115,17 @@ def user_of(session: SessionBase) -> User:
     """Return who is logged in to a session, with the session's hash verified."""
     request = HttpRequest()
     request.session = session
-    return cast("User", get_user(request))
+    # Django gives a session that was signed with an older SECRET_KEY another key: here
+    # nobody could tell the browser, which would be logged out.
+    vars(session)["cycle_key"] = _keep_key
+    try:
+        return cast("User", get_user(request))
+    finally:
+        del vars(session)["cycle_key"]
+
+
+def _keep_key() -> None:
+    """Stand for `cycle_key`."""
 
 
 @lru_cache

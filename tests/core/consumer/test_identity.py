@@ -323,6 +323,20 @@ def test_a_channel_session_that_somebody_else_has_just_created_is_tried_again() 
         save_channel_session(second, "sms:+46")
 
 
+def test_a_change_of_the_secret_key_logs_nobody_out(
+    site: ConsumerSite, alice: User
+) -> None:
+    client = ConsumerClient(site)
+    client.connect(user=alice)
+
+    for _ in range(2):
+        with override_settings(
+            SECRET_KEY="a new one", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]
+        ):
+            client.send("who am I?")
+            assert text(client) == "alice"
+
+
 DECORATORS = [
     channel_and_http_session,
     channel_and_http_session_user_from_http,
