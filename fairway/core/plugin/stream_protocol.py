@@ -99,14 +99,18 @@ class _Connection(Generic[ConfigT]):
         """Nothing to do: each reply looks at what is unsent."""
 
     def closed(self, reason: str) -> None:
-        self._deadline.cancel()
         try:
             for step in self._mapping.closed(self._host.clock.now()):
                 if isinstance(step, Emit):
                     self._host.emit(self.peer, step.channel, step.content)
         finally:
-            self._host.close_peer(self.peer)
-            self._protocol.forget(self)
+            self.end()
+
+    def end(self) -> None:
+        """Let go of the peer."""
+        self._deadline.cancel()
+        self._host.close_peer(self.peer)
+        self._protocol.forget(self)
 
     # What the protocol asks.
 
@@ -180,7 +184,11 @@ class StreamProtocol(BaseProtocol[ConfigT]):
         mapping: StreamMapping[ConfigT] = self.mapping(self.config)
         connection = _Connection(self, mapping, stream)
         self._connections.add(connection)
-        connection.begin()
+        try:
+            connection.begin()
+        except Exception:
+            connection.end()  # nobody tells it of the stream's end
+            raise
         return connection
 
     def deliver(self, peers: Sequence[Peer], content: Content) -> None:

@@ -86,6 +86,23 @@ def test_a_deadline_that_fails_cuts_the_connection(
     assert "a bug" in caplog.text
 
 
+class FaultyStartProtocol(kit.StreamProtocol[lines.Lines]):
+    class mapping(Idle):  # noqa: N801
+        def opened(self, now: float) -> list[kit.Step]:
+            raise ValueError("a bug")
+
+
+def test_a_connection_that_cannot_begin_leaves_no_peer_behind() -> None:
+    host = RecordingHost()
+    protocol = serve(host, FaultyStartProtocol)
+
+    with pytest.raises(ValueError, match="a bug"):
+        host.connect()
+
+    assert not any(peer.open for peer in host.peers.values())
+    asyncio.run(asyncio.wait_for(protocol.stop(30.0), 10))
+
+
 def test_a_deadline_that_ended_its_connection_never_comes_again() -> None:
     clock = ManualClock()
     calls: list[float] = []
