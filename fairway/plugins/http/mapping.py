@@ -156,10 +156,11 @@ class HttpMapping:
         Raises:
             LocalProtocolError: http cannot carry it; call `failed`.
         """
-        reply = read_reply(content)
-        if not self._queue or self._phase >= Phase.LINGER:
+        current = self._queue[0] if self._queue else None
+        begun = current is not None and bool(current.answer.status)
+        reply = read_reply(content, begun=begun)
+        if current is None or self._phase >= Phase.LINGER:
             return []
-        current = self._queue[0]
         steps: list[HttpStep] = []
         if reply.abort:
             current.dispatched = False

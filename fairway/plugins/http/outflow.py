@@ -68,6 +68,11 @@ class Outflow:
             waiting += self._spool.size + self._reading
         return waiting
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether anything has to be read back before the client gets it."""
+        return self._spool is not None
+
     def room(self) -> bool:
         """Return whether more can be kept; if not, the owner hears when it can."""
         self._blocked = self._spool is not None and not self._spool.has_room

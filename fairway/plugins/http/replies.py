@@ -53,8 +53,11 @@ class Reply(Struct, frozen=True):
         return self.status is not None or self.data is not None
 
 
-def read_reply(content: Content) -> Reply:
+def read_reply(content: Content, *, begun: bool = False) -> Reply:
     """Read a reply.
+
+    Args:
+        begun: whether the head of the answer is out, so that none is made up.
 
     Raises:
         LocalProtocolError: it says what http cannot do.
@@ -63,7 +66,7 @@ def read_reply(content: Content) -> Reply:
         unknown = ", ".join(sorted(content.keys() - _KEYS))
         raise LocalProtocolError(f"http does not understand the reply key {unknown}")
     status = content.get("status")
-    headers = _headers(content)
+    headers = _headers(content, begun)
     data = _data(content)
     if content.get("accept") is False and status is None:
         status = 403
@@ -96,13 +99,13 @@ def _data(content: Content) -> bytes | None:
     return data
 
 
-def _headers(content: Content) -> Headers:
+def _headers(content: Content, begun: bool) -> Headers:
     """Return the fields of the answer, with the type of the content as its key says."""
     given = content.get("headers")
     if given is not None and not isinstance(given, list):
         raise LocalProtocolError("headers must be a list of [name, value]")
     headers = given or []
-    if "content" in content or (given is None and "status" in content):
+    if begun or "content" in content or (given is None and "status" in content):
         return headers
     default = TEXT if "text" in content else BINARY if "bytes" in content else None
     if default is None or any(name.lower() == b"content-type" for name, _ in headers):

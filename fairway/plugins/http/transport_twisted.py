@@ -177,7 +177,14 @@ class _HttpConnection:
     def switch(
         self, headers: Headers, accept: Callable[[Stream], StreamHandler]
     ) -> None:
-        """Hand the stream over."""
+        """Hand the stream over.
+
+        Raises:
+            LocalProtocolError: an earlier answer waits for the client; the stream does
+                not know of it.
+        """
+        if self.outflow.is_on_disk:
+            raise LocalProtocolError("the client has not read the answers before")
         self._accept = accept
         self.perform(self._mapping.switch(headers, self.now()))
 
@@ -322,7 +329,17 @@ class _HttpConnection:
         assert accept is not None
         self._deadline.cancel()
         self._protocol.forget(self)
-        self._upgraded = accept(self.stream)
+        try:
+            self._upgraded = accept(self.stream)
+        except PeerRefused:
+            self.stream.abort()
+            return
+        except Exception:
+            self._protocol.host.log.exception(
+                "%s is not taken over", self.stream.client
+            )
+            self.stream.abort()
+            return
         if rest:
             self._upgraded.received(rest)
 

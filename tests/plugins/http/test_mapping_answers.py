@@ -96,6 +96,18 @@ ANSWERS: list[tuple[str, bytes, list[Content], bytes]] = [
         answer(CHUNKED, body=b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"),
     ),
     (
+        "text in parts",
+        GET,
+        [{"text": "a", "more_content": True}, {"text": "b"}],
+        answer(TEXT, CHUNKED, body=b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"),
+    ),
+    (
+        "bytes in parts",
+        GET,
+        [{"bytes": b"a", "more_content": True}, {"bytes": b"b"}],
+        answer(BINARY, CHUNKED, body=b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"),
+    ),
+    (
         "parts with a length",
         GET,
         [{**FIRST, "headers": [[b"Content-Length", b"2"]]}, {"content": b"b"}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import socket
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from blockbuster import blockbuster_ctx
 
-from fairway.kit import Content, Exchange, Stream
+from fairway.kit import Content, Exchange, PeerRefused, Stream
 from tests.plugins.http.serving import (
     CHUNK,
     Client,
@@ -735,6 +736,47 @@ def test_an_upgrade_hands_the_stream_over_with_what_came_early(
 
         assert shouts[0].ended.wait(10)
         assert served.call(lambda: served.http._connections) == set()
+
+
+def test_an_upgrade_behind_an_answer_that_waits_on_disk_fails(
+    loop_thread: LoopThread,
+) -> None:
+    seen: list[int] = []
+
+    def open_(exchange: Exchange) -> None:
+        exchange.upgrade([], Shout)
+
+    mounted = Mounted().add("/up", open_, upgrade="websocket")
+    with (
+        serving(loop_thread, streams(40, seen), mounted=mounted) as served,  # type: ignore[arg-type]
+        Client(served, receive_buffer=16 * 1024) as client,
+    ):
+        client.get()
+        client.get("/up", *UPGRADE)
+
+        wait_until(lambda: len(seen) == 40)
+        assert client.status() == 200
+        assert client.status() == 500
+        settled(served)
+
+
+@pytest.mark.parametrize(
+    "error", [PeerRefused("peers", "192.0.2.1:5"), ValueError("a bug")]
+)
+def test_an_upgrade_that_nobody_takes_over_is_cut(
+    loop_thread: LoopThread, error: Exception
+) -> None:
+    def accept(stream: Stream) -> Shout:
+        raise error
+
+    def open_(exchange: Exchange) -> None:
+        asyncio.get_running_loop().call_soon(exchange.upgrade, [], accept)
+
+    mounted = Mounted().add("/", open_, upgrade="websocket")
+    with serving(loop_thread, mounted=mounted) as served, Client(served) as client:
+        client.get("/", *UPGRADE)
+
+        client.read_to_end()
 
 
 # The end.
