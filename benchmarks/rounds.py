@@ -26,11 +26,19 @@ def able(targets: Sequence[Target], plan: Plan, results: Results) -> list[Target
 
 @contextmanager
 def running(
-    targets: Sequence[Target], environment: Mapping[str, str] | None = None
+    targets: Sequence[Target],
+    results: Results,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[list[Server]]:
-    """Run targets side by side while the block lasts."""
+    """Run targets side by side while the block lasts; notes those that do not start."""
+    servers = []
     with ExitStack() as stack:
-        yield [stack.enter_context(Server(target, environment)) for target in targets]
+        for target in targets:
+            try:
+                servers.append(stack.enter_context(Server(target, environment)))
+            except (RuntimeError, TimeoutError) as error:
+                results.note(f"{target.name}: {error}")
+        yield servers
 
 
 async def interleave(

@@ -22,7 +22,7 @@ async def run(plan: Plan, results: Results) -> None:
     """Measure all targets, first without middleware, then with it."""
     targets = able(_TARGETS, plan, results)
     for case, middleware in CASES.items():
-        with running(targets, {"BENCH_MIDDLEWARE": middleware}) as servers:
+        with running(targets, results, {"BENCH_MIDDLEWARE": middleware}) as servers:
             await interleave(
                 servers,
                 partial(measure, plan=plan),

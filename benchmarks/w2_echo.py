@@ -31,7 +31,7 @@ def case(connections: int) -> str:
 
 async def run(plan: Plan, results: Results) -> None:
     """Measure all targets with each number of sockets."""
-    with running(able(_TARGETS, plan, results)) as servers:
+    with running(able(_TARGETS, plan, results), results) as servers:
         for connections in _COUNTS[:2] if plan.quick else _COUNTS:
             await interleave(
                 servers,

@@ -32,7 +32,7 @@ def case(members: int) -> str:
 
 async def run(plan: Plan, results: Results) -> None:
     """Measure all targets; members stay while more of them come."""
-    with running(able(_TARGETS, plan, results)) as servers:
+    with running(able(_TARGETS, plan, results), results) as servers:
         for members in _QUICK_MEMBERS if plan.quick else _MEMBERS:
             await interleave(
                 servers,

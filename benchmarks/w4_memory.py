@@ -40,7 +40,7 @@ async def run(plan: Plan, results: Results) -> None:
     for _ in range(min(plan.rounds, _ROUNDS)):
         for case, (measure, targets) in cases.items():
             for target in able(targets, plan, results):
-                with running([target]) as servers:
+                with running([target], results) as servers:
                     await interleave(
                         servers,
                         partial(measure, counts=counts),

@@ -34,7 +34,7 @@ _END_TIMEOUT = 2.0
 
 async def run(plan: Plan, results: Results) -> None:
     """Measure all layers, under load and with one message."""
-    with running(able(_TARGETS, plan, results)) as servers:
+    with running(able(_TARGETS, plan, results), results) as servers:
         for case, in_flight in _CASES.items():
             await interleave(
                 servers,
