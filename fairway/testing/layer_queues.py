@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -385,6 +386,29 @@ class QueueConformance(LayerCase):
         receiver.wake()
 
         assert receiver.take(10, None) == []
+
+    def test_a_signal_handler_may_wake(self, layer: ChannelLayer) -> None:
+        receiver = layer.receiver(["quiet", "busy"])
+        before = signal.signal(signal.SIGUSR1, lambda *_: receiver.wake())
+        main = threading.get_ident()
+        stop = threading.Event()
+
+        def interrupt() -> None:
+            while not stop.wait(0.003):
+                signal.pthread_kill(main, signal.SIGUSR1)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            for number in range(200):
+                layer.send("busy", content(number))
+            assert numbers(take_all(receiver, 200, limit=7)) == list(range(200))
+            while receiver.take(1, None):
+                pass
+        finally:
+            stop.set()
+            thread.join()
+            signal.signal(signal.SIGUSR1, before)
 
     def test_wake_loses_no_message(self, layer: ChannelLayer) -> None:
         count = 2_000

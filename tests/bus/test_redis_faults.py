@@ -337,6 +337,7 @@ def test_a_server_without_memory_refuses_by_name(
     texts = [record.getMessage() for record in caplog.records]
     assert sum(" refuses writes: " in text for text in texts) == 1
     assert sum(" takes writes again " in text for text in texts) == 1
+    assert len(texts) == 2
 
 
 def test_a_replica_is_not_used_and_its_promotion_is_noticed(
@@ -453,6 +454,39 @@ def test_a_loop_whose_connections_are_killed_goes_on(
 
     assert numbers(_messages(owner)) == [1]
     assert outages(caplog) == (1, 1)
+
+
+def test_a_loop_is_told_that_a_server_refuses(
+    fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes: list[Outcome] = []
+
+    async def scenario(loop: Loop) -> None:
+        for limit in ("1", "0"):
+            fresh_redis.execute("CONFIG", "SET", "maxmemory", limit)
+            sends = [Send(loop.address, content(number)) for number in range(3)]
+            outcomes.extend([await loop.apply(each) for each in sends])
+        await until(lambda: len(_messages(loop.owner)) == 3, PATIENCE)
+
+    in_loop(layer, scenario)
+
+    assert outcomes == [UNAVAILABLE] * 3 + [ACCEPTED] * 3
+    assert len(caplog.records) == 2
+
+
+def test_a_loop_loads_scripts_that_were_forgotten(
+    fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(loop: Loop) -> None:
+        fresh_redis.execute("SCRIPT", "FLUSH")
+        assert await loop.apply(Send(loop.address, content(1))) is UNAVAILABLE
+        await loop.insist(Send(loop.address, content(2)))
+        await until(lambda: _messages(loop.owner), PATIENCE)
+
+    owner = in_loop(layer, scenario)
+
+    assert numbers(_messages(owner)) == [2]
+    assert outages(caplog) == (0, 0)
 
 
 def test_posting_without_a_server_is_unavailable(

@@ -1,19 +1,23 @@
 """How groups stand on Redis: what a send costs, and how the directory is mended."""
 
 import asyncio
+import signal
 import socket
+import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 
 from fairway.core.bus.layer import GroupAdd, GroupSend, LayerPolicy, LayerPort
-from fairway.core.bus.record import Kind
+from fairway.core.bus.record import Canary, Kind, pack
 from fairway.core.bus.redis import RedisLayer
 from fairway.core.bus.redis.mailbox import RedisMailbox
 from fairway.core.bus.redis.scripts import PUSH
-from fairway.testing.layer_case import Collector, content, until
+from fairway.core.drops import Drop
+from fairway.testing.layer_case import Collector, content, numbers, take_all, until
 from tests.support.redis import RedisServer
 
 Scenario = Callable[[LayerPort, RedisMailbox], Coroutine[Any, Any, None]]
@@ -188,3 +192,86 @@ def test_every_key_has_a_time_to_live(
 
     assert len(keys) == 8
     assert all(redis_server.execute("PTTL", key) > 0 for key in keys)
+
+
+def test_an_add_is_never_undone_by_a_concurrent_discard(
+    redis_server: RedisServer, redis_url: str
+) -> None:
+    def pairs(number: int) -> list[bool]:
+        layer = RedisLayer(redis_url, LayerPolicy())
+        member = f"box!m{number}"
+        listed = []
+        for _ in range(100):
+            layer.group_add("room", member)
+            listed.append(member in layer.group_channels("room"))
+            layer.group_discard("room", member)
+        layer.close()
+        return listed
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(pairs, range(4)))
+
+    assert all(map(all, found))
+    assert redis_server.execute("KEYS", "*g*:{room}*") == []
+
+
+def test_what_is_no_record_is_counted_and_disturbs_nobody(
+    redis_server: RedisServer, layer: RedisLayer
+) -> None:
+    receiver = layer.receiver(["in"])
+    layer.send("in", content(1))
+    (key,) = redis_server.execute("KEYS", "*:in")
+    canary = pack(Kind.CANARY, Canary(1), 4e9)
+    redis_server.execute("RPUSH", key, "", "garbage", b"\x02" + canary[1:])
+    layer.send("in", content(2))
+
+    assert numbers(take_all(receiver, 2)) == [1, 2]
+    assert layer.drops.counts() == {("in", Drop.INVALID): 2, ("in", Drop.VERSION): 1}
+
+
+def test_what_is_no_record_leaves_a_full_channel_first(
+    redis_server: RedisServer, redis_url: str
+) -> None:
+    layer = RedisLayer(redis_url, LayerPolicy(capacity=lambda channel: 2))
+    layer.send("in", content(1))
+    (key,) = redis_server.execute("KEYS", "*:in")
+    redis_server.execute("LPUSH", key, "short")
+
+    layer.send("in", content(2))
+
+    assert numbers(take_all(layer.receiver(["in"]), 2)) == [1, 2]
+    layer.close()
+
+
+class Interrupted(Exception):
+    pass
+
+
+# An exception between the making of a socket and its assignment leaves it to the
+# garbage collector, which warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_call_that_is_interrupted_leaves_no_answer_behind(layer: RedisLayer) -> None:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    receiver = layer.receiver(["in"])
+    try:
+        for step in range(30):
+            timer = threading.Timer(
+                0.001 + step / 10_000,
+                signal.pthread_kill,
+                [threading.get_ident(), signal.SIGUSR1],
+            )
+            with suppress(Interrupted):
+                timer.start()
+                while True:
+                    layer.claim("other", 60)
+                    receiver.take(1, 0.001)
+            timer.join()
+            assert layer.claim(f"job{step}", 60) is True
+            assert layer.group_channels("room") == []
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    layer.send("in", content(1))
+    assert numbers(take_all(receiver, 1)) == [1]

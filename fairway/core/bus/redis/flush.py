@@ -24,6 +24,7 @@ from fairway.core.bus.redis.resp import (
     Missing,
     ReplyError,
     explain,
+    is_outdated,
     is_refusal,
 )
 from fairway.core.bus.redis.scripts import ADD, DISCARD, JOIN, PUSH, REAP
@@ -80,6 +81,8 @@ class Flush:
         """(channel, reason, count) of messages that were dropped on the way."""
         self.refusal: str | None = None
         """Why the server refused a command, if it did."""
+        self.outdated = False
+        """Whether another connection may see a server that does not refuse."""
         self.written = False
         """Whether the server appended anything."""
         self.reaps: list[Command] = []
@@ -247,6 +250,7 @@ class Flush:
             return Outcome.UNKNOWN
         if isinstance(answer, ReplyError):
             self.refusal = explain(answer)
+            self.outdated = self.outdated or is_outdated(answer)
             return Outcome.UNAVAILABLE if is_refusal(answer) else Outcome.UNKNOWN
         return Outcome.ACCEPTED
 

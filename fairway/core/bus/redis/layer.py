@@ -73,10 +73,9 @@ class RedisLayer(ChannelLayer):
                 outcomes = flush.finish(link.exchange(pushes, deadline))
                 self.settle(flush)
                 link.exchange(flush.reaps, deadline)
-                if flush.refusal is not None:
-                    # What refuses may be a replica by now, or know no scripts.
-                    link.close(flush.refusal)
-                self.trouble = flush.refusal or link.broken or self.trouble
+                if flush.outdated:
+                    link.close()
+                self.trouble = flush.refusal or link.failure or self.trouble
         except LinkDown as down:
             self.trouble = down.reason
             return [Outcome.UNAVAILABLE] * len(operations)
@@ -210,7 +209,7 @@ class _Inquiry:
     def __call__(self, commands: Sequence[Command]) -> list[Answer]:
         """Return the answers; raises LinkDown when one is missing or an error."""
         answers = self._link.exchange(commands, self._deadline)
-        return checked(answers, self._link.broken)
+        return checked(answers, self._link.failure)
 
     def members(self, group: str) -> tuple[list[str], list[str]]:
         """Return the living mailboxes with members, and the normal channels."""

@@ -43,7 +43,6 @@ class Line:
         self._outage = outage
         self._opened = opened
         self._failed = failed
-        self._dropped = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -54,8 +53,7 @@ class Line:
     def drop(self) -> None:
         """End the connection and make a new one; that is no outage."""
         if self.wire is not None:
-            self._dropped = True
-            self.wire.close("dropped on request")
+            self.wire.close()
 
     async def close(self) -> None:
         """End it for good."""
@@ -82,15 +80,13 @@ class Line:
             self._opened(wire)
             await asyncio.wait([wire.lost])
             self.wire = None
-            if self._dropped:
-                self._dropped = False
+            if wire.failure is None:
                 continue
-            reason = wire.broken or "lost"
-            self._outage.begin(reason, wire.heard)
+            self._outage.begin(wire.failure, wire.heard)
             if time.monotonic() - began > _SETTLED:
                 backoff.reset()
             else:
-                await self._wait(reason, backoff)
+                await self._wait(wire.failure, backoff)
 
     async def _wait(self, reason: str, backoff: Backoff) -> None:
         self.trouble = reason

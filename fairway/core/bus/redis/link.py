@@ -40,8 +40,9 @@ class Link:
         self.clock = ServerClock()
         self.heard = time.monotonic()
         """When the server was last known to answer."""
-        self.broken: str | None = None
-        """Why it cannot be used any more, None while it can."""
+        self.closed = False
+        self.failure: str | None = None
+        """Why it was lost, None when it was not, or was closed on purpose."""
         self._socket = _connect(address, timeout)
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
@@ -51,11 +52,11 @@ class Link:
         self._sent = 0.0
         try:
             answers = self.exchange(greeting(address), time.monotonic() + timeout)
-            if self.broken is not None:
-                raise LinkDown(self.broken)
+            if self.failure is not None:
+                raise LinkDown(self.failure)
             self.keys = read_greeting(answers)
         except BaseException:
-            self.close("not used")
+            self.close()
             raise
 
     def exchange(self, commands: Sequence[Command], deadline: float) -> list[Answer]:
@@ -71,12 +72,12 @@ class Link:
             answers = self.read(deadline)
             if answers is not None:
                 return answers
-            self.close("no answer in time")
+            self.fail("no answer in time")
             missing = Missing.NO_ANSWER
         except LinkDown as down:
             missing = Missing.NO_ANSWER if down.written else Missing.NOT_WRITTEN
         except BaseException:
-            self.close("interrupted")
+            self.close()
             raise
         come = self._come[: len(commands)]
         return come + [missing] * (len(commands) - len(come))
@@ -87,8 +88,8 @@ class Link:
         Raises:
             LinkDown: the connection is lost.
         """
-        if self.broken is not None:
-            raise LinkDown(self.broken)
+        if self.closed:
+            raise LinkDown(self.failure or "closed")
         self._come = []
         self._expected = len(commands) + 1
         unsent = memoryview(pack([*commands, ("TIME",)]))
@@ -138,13 +139,18 @@ class Link:
 
     def is_stale(self) -> bool:
         """Return whether the server ended it, or said what nobody asked for."""
-        return self.broken is not None or bool(_poll(self._socket, select.POLLIN, 0))
+        return self.closed or bool(_poll(self._socket, select.POLLIN, 0))
 
-    def close(self, why: str = "closed") -> None:
+    def close(self) -> None:
         """End it."""
-        if self.broken is None:
-            self.broken = why
+        self.closed = True
         self._socket.close()
+
+    def fail(self, reason: str) -> None:
+        """End it, because it is of no use any more."""
+        if not self.closed:
+            self.failure = reason
+            self.close()
 
     def _wait(
         self, event: int, deadline: float, bell: socket.socket | None = None
@@ -157,7 +163,7 @@ class Link:
         return bool(ready) and (bell is None or bell.fileno() not in ready)
 
     def _lost(self, reason: str, written: bool) -> LinkDown:
-        self.close(reason)
+        self.fail(reason)
         return LinkDown(reason, written=written)
 
 
@@ -187,10 +193,12 @@ def _connect(address: Address, timeout: float) -> socket.socket:
                 connection, server_hostname=address.host
             )
         connection.setblocking(False)
-    except OSError as error:
+    except BaseException as error:
         if connection is not None:
             connection.close()
-        raise LinkDown(reason_of(error)) from None
+        if isinstance(error, OSError):
+            raise LinkDown(reason_of(error)) from None
+        raise
     return connection
 
 

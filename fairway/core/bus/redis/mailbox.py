@@ -122,7 +122,7 @@ class RedisMailbox(Mailbox):
             if isinstance(answer, Missing):
                 return
             if isinstance(answer, ReplyError):
-                wire.close(explain(answer))
+                wire.fail(explain(answer))
                 return
         if renewed and has_lapsed(answers[0]):
             self.upkeep.lapsed()

@@ -55,12 +55,20 @@ class Pool:
             LinkDown: none can be made.
         """
         link = self._take(deadline)
-        finished = False
         try:
             yield link
-            finished = True
-        finally:
-            self._give_back(link, finished)
+        except LinkDown:
+            self._note(link)
+            link.close()
+            raise
+        except BaseException:
+            link.close()
+            raise
+        self._note(link)
+        if self._closed or len(self._idle) >= _MOST_IDLE:
+            link.close()
+        elif not link.closed:
+            self._idle.append(link)
 
     def close(self) -> None:
         """End all connections."""
@@ -79,10 +87,6 @@ class Pool:
             link.close()
         return connect(self._address, self._outage, deadline - time.monotonic())
 
-    def _give_back(self, link: Link, finished: bool) -> None:
-        if link.broken is not None:
-            self._outage.begin(link.broken, link.heard)
-        elif not finished or self._closed or len(self._idle) >= _MOST_IDLE:
-            link.close()
-        else:
-            self._idle.append(link)
+    def _note(self, link: Link) -> None:
+        if link.failure is not None:
+            self._outage.begin(link.failure, link.heard)

@@ -160,7 +160,7 @@ class RedisPort(LayerPort):
         wire = self._line.wire
         if self._line.trouble is not None:
             self._failed(self._line.trouble)
-        elif self._posted and not self._halfway and wire and wire.broken is None:
+        elif self._posted and not self._halfway and wire and not wire.closed:
             self._begin(wire)
 
     def _begin(self, wire: Wire) -> None:
@@ -204,9 +204,8 @@ class RedisPort(LayerPort):
         self.bus.settle(flush)
         if flush.reaps:
             wire.exchange(flush.reaps, lambda _: None, APPLY_TIMEOUT)
-        if flush.refusal is not None:
-            # What refuses may be a replica by now, or know no scripts.
-            wire.close(flush.refusal)
+        if flush.outdated:
+            wire.close()
         # Apart from the connection, which an exception here would end.
         self.loop.call_soon(self._tell, posted, outcomes)
 
@@ -225,7 +224,7 @@ class RedisPort(LayerPort):
         """Return an open connection; waits for one that is being made."""
         self._line.start()
         wire = self._line.wire
-        if wire is not None and wire.broken is None:
+        if wire is not None and not wire.closed:
             return wire
         if self._line.trouble is not None:
             raise LinkDown(self._line.trouble)

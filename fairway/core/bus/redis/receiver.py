@@ -107,7 +107,7 @@ class RedisReceiver(Receiver):
         try:
             if self._renew:
                 self._renew = False
-                self._drop_link("dropped on request")
+                self._drop_link()
             link = self._link or self._connect(end)
             if not self._asked:
                 self._ask(link, limit, end)
@@ -121,7 +121,7 @@ class RedisReceiver(Receiver):
             return []
         except BaseException:
             # Half of an answer may have been read.
-            self._drop_link("interrupted")
+            self._drop_link()
             raise
         self._backoff.reset()
         return self._hand_over(limit)
@@ -211,11 +211,11 @@ class RedisReceiver(Receiver):
         link = self._link
         if link is not None:
             self._bus.outage.begin(down.reason, link.heard)
-        self._drop_link(down.reason)
+        self._drop_link()
 
-    def _drop_link(self, reason: str) -> None:
+    def _drop_link(self) -> None:
         if self._link is not None:
-            self._link.close(reason)
+            self._link.close()
         self._link = None
         self._asked = []
 

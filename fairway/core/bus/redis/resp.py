@@ -17,6 +17,7 @@ __all__ = [
     "ReplyError",
     "checked",
     "explain",
+    "is_outdated",
     "is_refusal",
     "pack",
 ]
@@ -43,6 +44,7 @@ _REFUSALS = frozenset(
         "WRONGPASS",
     }
 )
+_OUTDATED = frozenset({"MASTERDOWN", "NOAUTH", "NOSCRIPT", "READONLY"})
 
 
 class Missing(Enum):
@@ -106,6 +108,11 @@ def is_refusal(error: ReplyError) -> bool:
     return str(error).partition(" ")[0] in _REFUSALS
 
 
+def is_outdated(error: ReplyError) -> bool:
+    """Return whether the server is no longer what it was when it was greeted."""
+    return str(error).partition(" ")[0] in _OUTDATED
+
+
 def explain(error: ReplyError) -> str:
     """Return an error in words for the operator."""
     text = str(error)
@@ -122,11 +129,11 @@ def explain(error: ReplyError) -> str:
             return text
 
 
-def checked(answers: list[Answer], broken: str | None) -> list[Answer]:
+def checked(answers: list[Answer], failure: str | None) -> list[Answer]:
     """Return answers that are all there.
 
     Args:
-        broken: why the connection was lost, if it was.
+        failure: why the connection was lost, if it was.
 
     Raises:
         LinkDown: one is missing, or an error.
@@ -135,6 +142,6 @@ def checked(answers: list[Answer], broken: str | None) -> list[Answer]:
         if isinstance(answer, ReplyError):
             raise LinkDown(explain(answer), written=not is_refusal(answer))
         if isinstance(answer, Missing):
-            reason = broken or answer.value
+            reason = failure or answer.value
             raise LinkDown(reason, written=answer is Missing.NO_ANSWER)
     return answers

@@ -27,6 +27,8 @@ __all__ = ["Done", "Wire", "open_wire"]
 
 Done = Callable[[list[Answer]], None]
 
+_CLOSED = "the server closed the connection"
+
 
 class _Exchange:
     __slots__ = ("answers", "deadline", "done", "expected", "sent")
@@ -51,8 +53,9 @@ class Wire(asyncio.Protocol):
         self.clock = ServerClock()
         self.heard = time.monotonic()
         """When the server was last known to answer."""
-        self.broken: str | None = None
-        """Why it cannot be used any more, None while it can."""
+        self.closed = False
+        self.failure: str | None = None
+        """Why it was lost, None when it was not, or was closed on purpose."""
         self.lost: asyncio.Future[None] = loop.create_future()
         """Done when the connection is lost."""
         self._loop = loop
@@ -63,7 +66,7 @@ class Wire(asyncio.Protocol):
 
     def exchange(self, commands: Sequence[Command], done: Done, timeout: float) -> None:
         """Write commands; `done` gets their answers, a `Missing` for what has none."""
-        if self.broken is not None or self._transport is None:
+        if self.closed or self._transport is None:
             missing: list[Answer] = [Missing.NOT_WRITTEN] * len(commands)
             self._loop.call_soon(done, missing)
             return
@@ -88,14 +91,19 @@ class Wire(asyncio.Protocol):
                 come.set_result(answers)
 
         self.exchange(commands, done, timeout)
-        return checked(await come, self.broken)
+        return checked(await come, self.failure)
 
-    def close(self, why: str = "closed") -> None:
+    def close(self) -> None:
         """End it; whoever waits is told later in the loop."""
-        if self.broken is None:
-            self.broken = why
+        self.closed = True
         if self._transport is not None:
             self._transport.abort()
+
+    def fail(self, reason: str) -> None:
+        """End it, because it is of no use any more."""
+        if not self.closed:
+            self.failure = reason
+            self.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
@@ -107,12 +115,12 @@ class Wire(asyncio.Protocol):
         try:
             answers = self._answers.feed(data, len(data))
         except LinkDown as down:
-            self.close(down.reason)
+            self.fail(down.reason)
             return
         self.heard = time.monotonic()
         for answer in answers:
             if not self._waiting:
-                self.close("the server answers what nobody asked")
+                self.fail("the server answers what nobody asked")
                 return
             exchange = self._waiting[0]
             exchange.answers.append(answer)
@@ -122,10 +130,9 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""
-        if self.broken is None:
-            self.broken = "the server closed the connection"
-            if isinstance(error, OSError):
-                self.broken = reason_of(error)
+        if not self.closed:
+            self.closed = True
+            self.failure = reason_of(error) if isinstance(error, OSError) else _CLOSED
         if self._watch is not None:
             self._watch.cancel()
         if not self.lost.done():
@@ -149,7 +156,7 @@ class Wire(asyncio.Protocol):
             return
         left = self._waiting[0].deadline - time.monotonic()
         if left <= 0:
-            self.close("no answer in time")
+            self.fail("no answer in time")
         else:
             self._watch = self._loop.call_later(left, self._look)
 
@@ -167,10 +174,10 @@ async def open_wire(loop: asyncio.AbstractEventLoop, address: Address) -> Wire:
             answers = await wire.ask(greeting(address), CONNECT_TIMEOUT)
         wire.keys = read_greeting(answers)
     except OSError as error:
-        wire.close("not used")
+        wire.close()
         raise LinkDown(reason_of(error)) from None
     except BaseException:
-        wire.close("not used")
+        wire.close()
         raise
     return wire
 
