@@ -39,12 +39,12 @@ def serve(
         started: called once everything listens.
 
     Raises:
-        FairwayError: a protocol cannot start.
+        FairwayError: a route is wrong, or a protocol cannot start.
     """
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    serve_static_files(static)
     settings = msgspec.structs.replace(assembly.settings, grace=_GRACE)
     worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    serve_static_files(static)
     worker.start(failed=_end_process)
     try:
         run(

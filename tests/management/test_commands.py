@@ -75,6 +75,31 @@ def test_a_mistyped_setting_stops_a_command_with_its_nearest_name() -> None:
         call_command("runworker")
 
 
+REDIS = "redis://127.0.0.1:1/0"
+MISTAKES: list[tuple[list[str], dict[str, Any], str]] = [
+    (["runworker"], {"LAYER": REDIS, "ROUTING": "no.such.routes"}, "ROUTING"),
+    (["runworker"], {"LAYER": "rediz://127.0.0.1/0"}, "LAYER"),
+    (["runworker", "--only", "sms.*"], {"LAYER": REDIS}, "sms"),
+    (["runinterface"], {"LAYER": "redis://127.0.0.1:port/0"}, "LAYER"),
+    (["runserver", "--noreload"], {"ROUTING": "no.such.routes"}, "ROUTING"),
+    (["fairway", "routes"], {"ROUTING": "no.such.routes"}, "ROUTING"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "named"),
+    [pytest.param(*row, id=" ".join(row[0])) for row in MISTAKES],
+)
+def test_a_mistake_found_at_the_start_is_told_in_one_message(
+    command: list[str], given: dict[str, Any], named: str
+) -> None:
+    with (
+        override_settings(FAIRWAY={"PLUGINS": {"http": {}}, **given}),
+        pytest.raises(CommandError, match=named),
+    ):
+        call_command(*command)
+
+
 def test_the_check_finds_an_app_whose_runserver_would_win() -> None:
     order = ["django.contrib.staticfiles", "fairway"]
     with override_settings(FAIRWAY={}, INSTALLED_APPS=order):

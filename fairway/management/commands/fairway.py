@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from fairway.core.assembly import Assembly, assemble
 from fairway.core.plugin.loading import installed
 from fairway.core.settings import Secret
+from fairway.management.mistakes import told_in_one_message
 
 Row = Sequence[object]
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         commands.add_parser("plugins", help="Installed plugins, enabled or not.")
         commands.add_parser("routes", help="Routes in the order they are tried.")
 
+    @told_in_one_message()
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table that was asked for."""
         assembly = assemble()

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from fairway.core.assembly import assemble
 from fairway.interfaces.server import InterfaceServer, run
 from fairway.management.logs import log_to_console
+from fairway.management.mistakes import told_in_one_message
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             "repeatable.",
         )
 
+    @told_in_one_message()
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; what has begun is run to its end."""
         log_to_console(options["verbosity"])

@@ -17,6 +17,7 @@ from fairway.core.assembly import assemble, is_configured
 from fairway.management.embedded import serve
 from fairway.management.events import EventLines
 from fairway.management.logs import log_to_console
+from fairway.management.mistakes import told_in_one_message
 
 
 def _command_it_replaces() -> type[DjangoCommand]:
@@ -59,6 +60,20 @@ class Command(_Base):
             super().inner_run(*args, **options)
             return
         autoreload.raise_last_exception()
+        try:
+            with told_in_one_message():
+                self._serve(options)
+        except CommandError as error:
+            if not options["use_reloader"]:
+                raise
+            # In a thread of the reloader, which waits for the mistake to be mended.
+            self.stderr.write(f"{error}")
+            return
+        if message := options.get("shutdown_message", ""):
+            self.stdout.write(message)
+        sys.exit(0)
+
+    def _serve(self, options: dict[str, Any]) -> None:
         log_to_console(options["verbosity"])
         if not options["skip_checks"]:
             self.stdout.write("Performing system checks...\n\n")
@@ -82,9 +97,6 @@ class Command(_Base):
             static=_wants_static(options),
             started=lambda: self._announce(options),
         )
-        if message := options.get("shutdown_message", ""):
-            self.stdout.write(message)
-        sys.exit(0)
 
     def _announce(self, options: dict[str, Any]) -> None:
         address = f"[{self.addr}]" if self._raw_ipv6 else self.addr

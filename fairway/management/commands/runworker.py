@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from fairway.core.assembly import assemble
 from fairway.core.worker import Worker
 from fairway.management.logs import log_to_console
+from fairway.management.mistakes import told_in_one_message
 
 
 class Command(BaseCommand):
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             help="Do not listen to channels that match; repeatable.",
         )
 
+    @told_in_one_message()
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; what was taken is run to its end."""
         log_to_console(options["verbosity"])
