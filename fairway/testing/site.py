@@ -53,9 +53,9 @@ class ConsumerSite:
         policy = make_policy(assembly.settings, self.plugins)
         self.layer = layer or MemoryLayer("memory://", policy)
         self.raises = raises
-        pace = Pace()
-        self._messages = _Messages(self.layer, self.router, self.plugins, pace)
-        self._runner = RecordRunner(self._messages, Out(self.layer), pace)
+        self._messages = _Messages(self.layer, self.router, self.plugins, Pace())
+        self._out = Out(self.layer)
+        self._runner = RecordRunner(self._messages, self._out)
         self._receiver = self.layer.receiver(self.router.channels())
         self._override = registry.override_layer(self.layer)
 
@@ -80,6 +80,7 @@ class ConsumerSite:
             if count > _MOST:
                 raise AssertionError(f"consumers sent more than {_MOST} messages")
             self._runner.consume(taken[0])
+            self._out.flush()
             errors, self._messages.errors = self._messages.errors, []
             if errors and self.raises:
                 raise errors[0]

@@ -8,6 +8,7 @@ overtake each other.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -51,6 +52,7 @@ class Out:
         self._layer = layer
         self._ready: deque[_Lot] = deque()
         self._line = threading.Lock()
+        self._since = 0.0
 
     def add(
         self, operations: Sequence[Operation], otherwise: Sequence[Operation] = ()
@@ -61,7 +63,13 @@ class Out:
             otherwise: what leaves after them when the last of them was not written.
         """
         if operations:
+            if not self._ready:
+                self._since = time.monotonic()
             self._ready.append(_Lot(operations, otherwise))
+
+    def age(self) -> float:
+        """Return for how many seconds something has been ready; 0 if nothing is."""
+        return time.monotonic() - self._since if self._ready else 0.0
 
     def flush(self) -> None:
         """Write what is ready, unless another thread is about to."""

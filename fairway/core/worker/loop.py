@@ -13,15 +13,26 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from fairway.core.bus.layer import Delivery, Receiver
+from fairway.core.worker.flush import Out
+from fairway.core.worker.pace import Pace
 
-__all__ = ["Consume", "Loop", "QueueLoop"]
+__all__ = ["Begins", "Consume", "Loop", "MakeLoop", "QueueLoop"]
+
+Begins = Callable[[int], None]
+"""Told the kind of a consumer that is about to run; see `Pace`."""
 
 
 class Consume(typing.Protocol):
     """What one thread of a loop runs."""
 
-    def consume(self, delivery: Delivery) -> None:
-        """Consume a record. What it raises ends the loop: it is not the consumer's."""
+    def consume(self, delivery: Delivery, begins: Begins) -> None:
+        """Consume a record; what is sent is added to what is ready to leave.
+
+        What it raises ends the loop: it is not the consumer's.
+
+        Args:
+            begins: called before each of the record's consumers.
+        """
 
     def leave(self) -> None:
         """The thread ends; called in it."""
@@ -47,29 +58,53 @@ class Loop(typing.Protocol):
         """Consume what was taken for up to `grace` seconds; return what is left."""
 
 
-class QueueLoop:
-    """See the module; `Loop` says what the methods promise.
+class MakeLoop(typing.Protocol):
+    """A class of loops."""
 
-    Args:
-        receiver: where records come from.
-        crew: one for each thread.
-        limit: how many records to take, by how many threads are idle.
-        sieve: returns True for a record that it dealt with itself; called in the
-            receiving thread.
-    """
+    SPARE: int
+    """How many threads there are beside those that may consume."""
+
+    def __call__(
+        self,
+        receiver: Receiver,
+        crew: Sequence[Consume],
+        *,
+        pace: Pace,
+        out: Out,
+        sieve: Callable[[Delivery], bool],
+        name: str = "worker",
+    ) -> Loop:
+        """Make one.
+
+        Args:
+            receiver: where records come from.
+            crew: one for each thread.
+            pace: how long consumers usually run, and how many records to take.
+            out: where what they send leaves.
+            sieve: returns True for a record that it dealt with itself; called in the
+                thread that takes.
+        """
+
+
+class QueueLoop:
+    """See the module; `Loop` says what the methods promise."""
+
+    SPARE = 0
 
     def __init__(
         self,
         receiver: Receiver,
         crew: Sequence[Consume],
         *,
-        limit: Callable[[int], int],
+        pace: Pace,
+        out: Out,
         sieve: Callable[[Delivery], bool],
         name: str = "worker",
     ) -> None:
         self.taking = True
         self._receiver = receiver
-        self._limit = limit
+        self._pace = pace
+        self._out = out
         self._sieve = sieve
         self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -92,7 +127,7 @@ class QueueLoop:
         try:
             while not self._stopping:
                 idle = count - sum(self._busy)
-                for delivery in self._receiver.take(self._limit(idle)):
+                for delivery in self._receiver.take(self._pace.limit(idle)):
                     if not self._sieve(delivery):
                         self._queue.put(delivery)
                 self._wait_for_room(count)
@@ -147,7 +182,8 @@ class QueueLoop:
                 self._busy[index] = True
                 if not self.taking and self._queue.qsize() < count:
                     self._bell.put(None)
-                one.consume(delivery)
+                one.consume(delivery, self._begins)
+                self._out.flush()
                 self._busy[index] = False
         except BaseException as error:
             # A thread that just ended would be a silent stop.
@@ -155,3 +191,8 @@ class QueueLoop:
             self.stop()
         finally:
             one.leave()
+
+    def _begins(self, kind: int) -> None:
+        # A ready reply does not wait for a consumer that is usually long.
+        if self._pace.is_long(kind):
+            self._out.flush()

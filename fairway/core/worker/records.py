@@ -21,8 +21,8 @@ from fairway.core.consumer.state import PeerState
 from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.worker.flush import Out
+from fairway.core.worker.loop import Begins
 from fairway.core.worker.owed import Owed
-from fairway.core.worker.pace import HORIZON, Pace
 from fairway.core.worker.run import MessageRunner
 
 __all__ = ["RecordRunner"]
@@ -31,24 +31,26 @@ _LONG_IDLE = 1.0
 """Seconds after which a database may have hung up on a thread's connection."""
 
 
+def _unwatched(kind: int) -> None:
+    """Nobody but this thread has anything to do when a consumer begins."""
+
+
 class RecordRunner:
     """What one thread of a worker runs.
 
     Args:
         out: where operations leave.
-        pace: how long consumers usually run.
     """
 
-    def __init__(self, messages: MessageRunner, out: Out, pace: Pace) -> None:
+    def __init__(self, messages: MessageRunner, out: Out) -> None:
         self._messages = messages
         self._layer = messages.layer
         self._out = out
-        self._pace = pace
         self._owed: Owed | None = None
         self._ended = 0.0
 
-    def consume(self, delivery: Delivery) -> None:
-        """Consume a record and flush what its consumers sent.
+    def consume(self, delivery: Delivery, begins: Begins = _unwatched) -> None:
+        """Consume a record and get ready what its consumers sent.
 
         Raises nothing of a consumer's; what it raises is a fault of fairway's.
         """
@@ -59,11 +61,10 @@ class RecordRunner:
             if now - self._ended > _LONG_IDLE:
                 close_old_connections()
             try:
-                self._consume(delivery, now)
+                self._consume(delivery, now, begins)
             finally:
                 close_old_connections()
                 self._ended = time.monotonic()
-        self._out.flush()
 
     def abandon(self, delivery: Delivery, reason: Drop) -> None:
         """Give up a record; its host hears so with the next flush."""
@@ -81,14 +82,16 @@ class RecordRunner:
         """End: close the thread's database connections."""
         connections.close_all()
 
-    def _consume(self, delivery: Delivery, now: float) -> None:
+    def _consume(self, delivery: Delivery, now: float, begins: Begins) -> None:
         contents = self._contents(delivery)
         if not contents:
             return
         if isinstance(delivery.body, record.Event):
-            self._consume_events(delivery, delivery.body, contents, now)
+            owed = self._begin(delivery, delivery.body, contents, now)
+            self._consume_events(delivery, contents, owed, begins)
+            self._owed = None
         else:
-            self._consume_message(delivery, contents[0])
+            self._consume_message(delivery, contents[0], begins)
 
     def _contents(self, delivery: Delivery) -> list[Content]:
         """Return the content of each message in a record; none if it is unreadable."""
@@ -106,10 +109,12 @@ class RecordRunner:
             self._layer.drops.add(delivery.channel, Drop.INVALID, detail=str(error))
             return []
 
-    def _consume_message(self, delivery: Delivery, content: Content) -> None:
+    def _consume_message(
+        self, delivery: Delivery, content: Content, begins: Begins
+    ) -> None:
         message = Message(content, delivery.channel, self._layer)
         try:
-            self._out.add(self._messages.run(message))
+            self._out.add(self._messages.run(message, begins))
         except ConsumeLater:
             again = _write({**content, RETRIES: message.retries + 1})
             send = Send(delivery.channel, again, _left(delivery))
@@ -118,18 +123,19 @@ class RecordRunner:
     def _consume_events(
         self,
         delivery: Delivery,
-        body: record.Event,
         contents: list[Content],
-        now: float,
+        owed: Owed,
+        begins: Begins,
     ) -> None:
-        owed = self._begin(delivery, body, contents[0]["reply_channel"], now)
+        body = delivery.body
+        assert isinstance(body, record.Event)
         state = PeerState(body.state)
         for index, content in enumerate(contents):
             message = Message(content, delivery.channel, self._layer, state)
             if "headers" in content:
                 state.cookie = session_cookie(content)
             try:
-                operations = self._messages.run(message)
+                operations = self._messages.run(message, begins)
             except ConsumeLater:
                 self._put_back(delivery, body, message, index)
                 break
@@ -141,14 +147,15 @@ class RecordRunner:
                     Done(owed.reply_channel, owed.order, changed),
                 ]
             self._out.add(operations)
-            # A ready reply does not wait for a consumer that is usually long.
-            if self._pace.mean > HORIZON:
-                self._out.flush()
-        self._owed = None
 
     def _begin(
-        self, delivery: Delivery, body: record.Event, reply_channel: str, now: float
+        self,
+        delivery: Delivery,
+        body: record.Event,
+        contents: list[Content],
+        now: float,
     ) -> Owed:
+        reply_channel = contents[0]["reply_channel"]
         owed = Owed(reply_channel, body.order, now=now, deadline=delivery.deadline)
         self._owed = owed
         if (busy := owed.busy(now)) is not None:

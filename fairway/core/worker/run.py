@@ -24,6 +24,7 @@ from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.plugin.loading import Plugins
 from fairway.core.plugin.spec import ProtocolSpec
+from fairway.core.worker.loop import Begins
 from fairway.core.worker.pace import Pace
 from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
 
@@ -53,8 +54,11 @@ class MessageRunner:
         self._tells_start = plugins.listens("fairway_consumer_started")
         self._tells_finish = plugins.listens("fairway_consumer_finished")
 
-    def run(self, message: Message) -> list[Operation]:
+    def run(self, message: Message, begins: Begins) -> list[Operation]:
         """Consume a message and return the operations that leave for it.
+
+        Args:
+            begins: called right before the consumer.
 
         Raises:
             ConsumeLater: the consumer wants it put back, and that may be done.
@@ -68,6 +72,9 @@ class MessageRunner:
         if self._tells_start:
             self._notify("fairway_consumer_started", message)
         error: Exception | None = None
+        kind = hash((id(consumer), str(message.path)))
+        begins(kind)
+        started = time.monotonic()
         try:
             operations = self._consume(consumer, message)
         except ControlFlow as control:
@@ -77,6 +84,8 @@ class MessageRunner:
             message.discard()
             error = raised
             operations = self._failed(message, raised)
+        finally:
+            self._pace.add(kind, time.monotonic() - started)
         if self._tells_finish:
             self._notify("fairway_consumer_finished", message, error=error)
         return operations
@@ -98,18 +107,14 @@ class MessageRunner:
 
     def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
         outbox = Outbox(self.layer)
-        started = time.monotonic()
-        try:
-            with buffering(outbox):
-                result = consumer(message, **message.kwargs)
-                if result is not None and inspect.isawaitable(result):
-                    # Its synchronous parts, such as the ORM, run in this thread.
-                    async_to_sync(_completed)(result)
-                message.save()
-                if self._has_left(message):
-                    message.forget_peer()
-        finally:
-            self._pace.add(time.monotonic() - started)
+        with buffering(outbox):
+            result = consumer(message, **message.kwargs)
+            if result is not None and inspect.isawaitable(result):
+                # Its synchronous parts, such as the ORM, run in this thread.
+                async_to_sync(_completed)(result)
+            message.save()
+            if self._has_left(message):
+                message.forget_peer()
         return outbox.operations
 
     def _controlled(self, control: ControlFlow, message: Message) -> list[Operation]:

@@ -16,8 +16,9 @@ from fairway.core.names import encode_local
 from fairway.core.plugin.hookspecs import ProcessInfo
 from fairway.core.plugin.loading import Plugins
 from fairway.core.worker.canary import Canary
+from fairway.core.worker.crew import CrewLoop
 from fairway.core.worker.flush import Out
-from fairway.core.worker.loop import Loop, QueueLoop
+from fairway.core.worker.loop import Loop, MakeLoop
 from fairway.core.worker.pace import Pace
 from fairway.core.worker.pools import choose
 from fairway.core.worker.records import RecordRunner
@@ -42,6 +43,7 @@ class Worker:
         exclude: patterns of the channels not to listen to.
         name: unique while it runs; None makes one up.
         switch_interval: see `SWITCH_INTERVAL`; None leaves the interpreter as it is.
+        loop: how threads share the work.
 
     Raises:
         ConfigurationError: `only` and `exclude` leave no channel.
@@ -58,6 +60,7 @@ class Worker:
         exclude: Sequence[str] = (),
         name: str | None = None,
         switch_interval: float | None = SWITCH_INTERVAL,
+        loop: MakeLoop = CrewLoop,
     ) -> None:
         self.name = name or f"worker.{secrets.token_hex(6)}"
         self.channels = choose(router.channels(), only, exclude)
@@ -68,15 +71,16 @@ class Worker:
         pace = Pace()
         messages = MessageRunner(layer, router, plugins, pace)
         self._runners = [
-            RecordRunner(messages, self._out, pace) for _ in range(threads)
+            RecordRunner(messages, self._out) for _ in range(threads + loop.SPARE)
         ]
         self._canary = Canary()
         self._canary_channel = layer.new_channel(f"{encode_local(self.name)}?")
         self._receiver = layer.receiver([*self.channels, self._canary_channel])
-        self._loop: Loop = QueueLoop(
+        self._loop: Loop = loop(
             self._receiver,
             self._runners,
-            limit=pace.limit,
+            pace=pace,
+            out=self._out,
             sieve=self._is_canary,
             name=self.name,
         )

@@ -36,9 +36,22 @@ def test_short_consumers_let_more_be_taken_at_once(
     pace = Pace()
 
     for _ in range(500):
-        pace.add(seconds)
+        pace.add(7, seconds)
 
     assert pace.limit(idle) == limit
+
+
+def test_who_waited_for_the_interpreter_is_not_taken_for_long() -> None:
+    pace = Pace()
+    for _ in range(500):
+        pace.add(7, 0.003)
+    assert pace.is_long(7)
+
+    pace.add(7, 0.0001)
+    pace.add(7, 0.003)
+
+    assert not pace.is_long(7)
+    assert not pace.is_long(8)
 
 
 def test_an_unknown_pace_is_taken_for_long() -> None:

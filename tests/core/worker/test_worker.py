@@ -169,23 +169,6 @@ def test_an_idle_worker_stops_at_once(make_worker: MakeWorker) -> None:
     assert not worker.ready
 
 
-def test_what_has_not_begun_when_the_grace_is_over_is_given_up(
-    make_worker: MakeWorker, host: Host, layer: MemoryLayer
-) -> None:
-    gate = Gate()
-    worker = make_worker([route("websocket.receive", gate)], threads=1)
-    for order, peer in enumerate(("first", "second")):
-        host.emit(peer, {"order": order, "text": "x"})
-    wait_until(lambda: gate.inside == 1 and waiting(layer) == 0)
-
-    worker.stop(0.05)
-    worker.join(20)
-
-    [lost] = host.wait_for(Kind.LOST)
-    assert (lost.local, lost.order) == ("second", 1)
-    gate.open()
-
-
 def test_signs_of_life_come_at_once_for_a_record_that_is_short_of_time(
     make_worker: MakeWorker, host: Host
 ) -> None:
