@@ -249,7 +249,10 @@ class Receiver(ABC):
 
     @abstractmethod
     def resubscribe(self) -> None:
-        """Drop the connection, if there is one; the next take makes a new one."""
+        """Drop the connection, if there is one; the next take makes a new one.
+
+        For when messages stay out: what is being taken at that moment may be lost.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -281,7 +284,10 @@ class Mailbox(ABC):
 
     @abstractmethod
     def resubscribe(self) -> None:
-        """Drop the connection, if there is one, and make a new one."""
+        """Drop the connection, if there is one, and make a new one.
+
+        For when messages stay out: what is being taken at that moment may be lost.
+        """
 
     @abstractmethod
     async def close(self) -> None:
