@@ -204,7 +204,13 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
         """The connection is there."""
         self._transport = transport
         self._transport.set_write_buffer_limits(HIGH_WATER, _LOW_WATER)
-        host, port = display_address(transport.get_extra_info("peername"))
+        name = transport.get_extra_info("peername")
+        if not name:
+            # It was reset already; without an address it would pass for a Unix socket,
+            # which may be a trusted proxy.
+            self.abort()
+            return
+        host, port = display_address(name)
         self.client = display_client(host, port)
         self.server = display_address(transport.get_extra_info("sockname"))
         accept, self._accept = self._accept, None

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,29 @@ def test_it_knows_both_addresses(place: Place, client: socket.socket) -> None:
         host, port = client.getsockname()
         assert stream.client == f"{host}:{port}"
         assert stream.server == client.getpeername()
+
+
+def test_a_client_that_has_reset_already_is_never_taken_for_a_unix_socket(
+    place: Place,
+) -> None:
+    is_over = False
+
+    def keep_the_loop_from_accepting() -> None:
+        while not is_over:
+            pass
+
+    place.loop.loop.call_soon_threadsafe(keep_the_loop_from_accepting)
+    try:
+        with place.connect_bare() as client:
+            client.sendall(b"x")
+            linger = struct.pack("ii", 1, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    finally:
+        is_over = True
+    place.connect().close()
+
+    clients = {recorder.stream.client for recorder in place.recorders}
+    assert ("unix" in clients) == (place.kind == "unix")
 
 
 def test_it_knows_whether_tls_ends_here(place: Place, client: socket.socket) -> None:
