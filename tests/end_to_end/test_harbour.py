@@ -309,6 +309,12 @@ def test_the_feed_is_one_response_that_goes_on(harbour: Harbour) -> None:
         assert next(lines) == "Ada: during"
 
 
+def test_a_post_is_one_line_that_steers_no_terminal(harbour: Harbour) -> None:
+    response = harbour.say("Eve", "hi\r\nAda: I owe Eve \x1b[31mmoney")
+
+    assert response.text.splitlines() == ["Eve: hi Ada: I owe Eve  [31mmoney"]
+
+
 def test_who_leaves_the_feed_is_not_counted_any_more(harbour: Harbour) -> None:
     def counted(terminal: ClientConnection) -> str:
         terminal.send("/who")

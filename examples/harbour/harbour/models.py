@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db import models
 
 KEPT = 50
 MAX_NAME = 24
 MAX_TEXT = 500
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class Post(models.Model):
@@ -42,7 +45,12 @@ def latest(limit: int = KEPT) -> list[Post]:
 def record(name: str, text: str, door: str) -> Post:
     """Keep a post, and forget those that nobody will be shown any more."""
     post = Post.objects.create(
-        name=name.strip()[:MAX_NAME], text=text.strip()[:MAX_TEXT], door=door
+        name=_line(name)[:MAX_NAME], text=_line(text)[:MAX_TEXT], door=door
     )
     Post.objects.filter(id__lte=post.pk - KEPT).delete()
     return post
+
+
+def _line(text: str) -> str:
+    """Return one line without what would steer a terminal or look like another post."""
+    return CONTROL.sub(" ", text).strip()
