@@ -155,7 +155,7 @@ class JsonWebsocketConsumer(WebsocketConsumer):
             raise CloseConnection(UNSUPPORTED_KIND, "only text is understood")
         try:
             content = self.decode_json(message["text"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter when nested too deep
             raise UnsupportedData("not JSON") from error
         return self.receive(content, **kwargs)
 

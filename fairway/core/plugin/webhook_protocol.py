@@ -12,6 +12,8 @@ __all__ = ["WebhookProtocol"]
 
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+# A reason may quote the request, which no browser shall take for a page.
+_PLAIN_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class WebhookProtocol(BaseProtocol[ConfigT]):
@@ -47,7 +49,7 @@ class WebhookProtocol(BaseProtocol[ConfigT]):
         except RemoteProtocolError as error:
             self.host.log.info("%s: %s", exchange.head.client, error)
             status = error.status or _BAD_REQUEST
-            exchange.respond(status, body=error.reason.encode())
+            exchange.respond(status, _PLAIN_TEXT, error.reason.encode())
         except Exception:
             self.host.log.exception("a webhook of %s failed", exchange.head.client)
             exchange.respond(_SERVER_ERROR)

@@ -141,8 +141,11 @@ def test_bytes_are_no_json(calculator: ConsumerClient) -> None:
     assert calculator.receive() == {"close": 1003, "reason": "only text is understood"}
 
 
-def test_a_text_that_is_no_json_is_unsupported_data(calculator: ConsumerClient) -> None:
-    calculator.send("[1")
+@pytest.mark.parametrize("text", ["[1", "[" * 200_000])
+def test_a_text_that_is_no_json_is_unsupported_data(
+    calculator: ConsumerClient, text: str
+) -> None:
+    calculator.send(text)
 
     assert calculator.receive()["close"] == 1007
 

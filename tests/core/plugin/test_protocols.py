@@ -1,6 +1,7 @@
 """The bases of protocols, on a host without sockets."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import ClassVar
 
 import pytest
@@ -304,8 +305,14 @@ class Request:
             raise self._body
         return self._body
 
-    def respond(self, status: int, headers: object = (), body: bytes = b"") -> None:
+    def respond(
+        self,
+        status: int,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        body: bytes = b"",
+    ) -> None:
         self.statuses.append(status)
+        assert not body or dict(headers)[b"content-type"].startswith(b"text/plain")
 
 
 @pytest.mark.parametrize(
