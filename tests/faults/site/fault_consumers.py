@@ -1,0 +1,103 @@
+"""Consumers that write down what they consumed, so that nothing is seen twice."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from fairway import Channel, Group, Message, route
+from fairway.plugins.http.routes import routes as http_routes
+
+urlpatterns: list[object] = []
+
+_folder = Path(os.environ["FAULT_FOLDER"])
+_lock = threading.Lock()
+_file = (_folder / f"{os.getpid()}.ledger").open("a", buffering=1)
+
+
+def _note(text: str) -> None:
+    with _lock:
+        _file.write(f"{text}\n")
+
+
+def mark(message: Message, number: str) -> None:
+    _note(number)
+    message.reply_channel.send({"text": number})
+
+
+def nap(message: Message, number: str) -> None:
+    _note(number)
+    time.sleep(0.3)
+    message.reply_channel.send({"text": number})
+
+
+def big(message: Message, size: str) -> None:
+    message.reply_channel.send({"status": 200, "content": b"", "more_content": True})
+    for _ in range(int(size)):
+        message.reply_channel.send({"content": b"x" * 200_000, "more_content": True})
+    message.reply_channel.send({"content": b"", "more_content": False})
+
+
+def upload(message: Message) -> None:
+    message.reply_channel.send({"text": "taken"})
+
+
+def connect(message: Message) -> None:
+    Group("all").add(message.reply_channel)
+    message.reply_channel.send({"accept": True, "text": message.reply_channel.name})
+
+
+def receive(message: Message) -> None:
+    words = message.text.split()
+    match words:
+        case ["mark", number]:
+            _note(number)
+            message.reply_channel.send({"text": number})
+        case ["everyone", *_]:
+            Group("all").send({"text": message.text})
+        case ["flood", count]:
+            for _ in range(int(count)):
+                message.reply_channel.send({"bytes": b"x" * 60_000})
+        case ["sleep", seconds]:
+            time.sleep(float(seconds))
+            _note("slept")
+            message.reply_channel.send({"text": message.text})
+        case ["chain", length]:
+            _pass_on({"left": int(length), "reply": message.reply_channel.name})
+        case _:
+            message.reply_channel.send({"text": message.text})
+
+
+def chain(message: Message) -> None:
+    """Send to the other one and to the group, until nothing is left."""
+    _note(f"chain {message['left']}")
+    _pass_on({"left": message["left"] - 1, "reply": message["reply"]})
+
+
+def _pass_on(content: dict[str, object]) -> None:
+    left = content["left"]
+    assert isinstance(left, int)
+    if left:
+        Group("all").send({"text": f"everyone {left}"})
+        Channel("ping" if left % 2 else "pong").send(content)
+    else:
+        Channel(str(content["reply"])).send({"text": "end of the chain"})
+
+
+def ignore(message: Message) -> None:
+    """Groups forget a client that has left."""
+
+
+routes = [
+    route("http.request", mark, path=r"^/mark/(?P<number>\d+)$"),
+    route("http.request", nap, path=r"^/nap/(?P<number>\d+)$"),
+    route("http.request", big, path=r"^/big/(?P<size>\d+)$"),
+    route("http.request", upload, path=r"^/upload$"),
+    route("websocket.connect", connect),
+    route("websocket.receive", receive),
+    route(["websocket.disconnect", "http.disconnect"], ignore),
+    route(["ping", "pong"], chain),
+    *http_routes,
+]
