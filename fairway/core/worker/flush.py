@@ -34,23 +34,41 @@ _REASONS = {
     Outcome.UNKNOWN: Drop.UNKNOWN,
 }
 _FULL = Outcome.FULL
+_PATIENCE = 10.0
+"""Seconds that operations wait for a layer that is away; as long as a request does."""
+_PAUSE = 0.25
+"""Seconds between two attempts, where something wants to be flushed so often."""
+_MOST_KEPT = 10_000
+"""Operations that may wait."""
+_CLOSING = 5.0
+"""Seconds that a write under way may last."""
 
 
 class _Lot(Struct):
     operations: Sequence[Operation]
     otherwise: Sequence[Operation]
+    until: float = 0.0
+    """When it is given up; 0 before the first attempt."""
 
 
 class Out:
     """The operations of a worker on their way out. Any thread may use it.
 
     What the layer refuses is counted and logged at a bounded rate; it never raises for
-    it. The owner of a peer whose mailbox was full hears that a reply is missing.
+    it. The owner of a peer whose mailbox was full hears that a reply is missing. What a
+    layer that is away certainly did not take goes with later flushes, in order.
+
+    Args:
+        patience: for how many seconds.
     """
 
-    def __init__(self, layer: ChannelLayer) -> None:
+    def __init__(self, layer: ChannelLayer, *, patience: float = _PATIENCE) -> None:
         self._layer = layer
+        self._patience = patience
         self._ready: deque[_Lot] = deque()
+        # What the layer did not take yet, in front of what is ready; of the line.
+        self._kept: list[_Lot] = []
+        self._again = 0.0
         self._line = threading.Lock()
         self._since = 0.0
 
@@ -75,14 +93,26 @@ class Out:
         """Write what is ready, unless another thread is about to."""
         # Looking again after the line is free finds what was added behind the holder's
         # back by a thread that found the line taken.
-        while self._ready and self._line.acquire(blocking=False):
+        while (self._ready or self._is_due()) and self._line.acquire(blocking=False):
             try:
                 self._write(self._take())
             finally:
                 self._line.release()
 
+    def close(self) -> None:
+        """Write everything a last time; what is not taken is dropped and counted."""
+        self._patience = 0.0
+        if self._line.acquire(timeout=_CLOSING):
+            try:
+                self._write(self._take())
+            finally:
+                self._line.release()
+
+    def _is_due(self) -> bool:
+        return bool(self._kept) and time.monotonic() >= self._again
+
     def _take(self) -> list[_Lot]:
-        lots = []
+        lots, self._kept = self._kept, []
         while self._ready:
             lots.append(self._ready.popleft())
         return lots
@@ -92,10 +122,30 @@ class Out:
         outcomes = self._layer.apply(operations)
         if outcomes.count(Outcome.ACCEPTED) == len(outcomes):
             return
+        # Where some were taken, what comes after them would overtake the others.
+        if outcomes.count(Outcome.UNAVAILABLE) == len(outcomes):
+            lots = self._keep(lots)
+            operations = [operation for lot in lots for operation in lot.operations]
+            outcomes = outcomes[: len(operations)]
         for operation, outcome in zip(operations, outcomes, strict=True):
             if outcome is not Outcome.ACCEPTED:
                 self._layer.drops.add(channel_of(operation), _REASONS[outcome])
         self._write_otherwise(lots, outcomes)
+
+    def _keep(self, lots: list[_Lot]) -> list[_Lot]:
+        """Keep what may wait, in front of what is kept; return what is given up."""
+        now = time.monotonic()
+        self._again = now + _PAUSE
+        count = sum(len(lot.operations) for lot in self._kept)
+        kept: list[_Lot] = []
+        given_up: list[_Lot] = []
+        for lot in lots:
+            lot.until = lot.until or now + self._patience
+            count += len(lot.operations)
+            waits = self._patience and lot.until > now and count <= _MOST_KEPT
+            (kept if waits else given_up).append(lot)
+        self._kept = kept + self._kept
+        return given_up
 
     def _write_otherwise(self, lots: list[_Lot], outcomes: list[Outcome]) -> None:
         end = 0
@@ -107,7 +157,8 @@ class Out:
             if outcomes[end - 1] in (Outcome.FULL, Outcome.UNAVAILABLE):
                 instead += lot.otherwise
         if instead:
-            self._write([_Lot(instead, ())])
+            now = time.monotonic()
+            self._write([_Lot(instead, (), now)])
 
 
 def _gaps(refused: Iterable[Operation]) -> list[Operation]:

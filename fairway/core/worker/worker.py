@@ -180,7 +180,7 @@ class Worker:
             )
         for delivery in left:
             self._runners[0].abandon(delivery, Drop.FAILED)
-        self._out.flush()
+        self._out.close()
 
     def _is_canary(self, delivery: Delivery) -> bool:
         if delivery.channel != self._canary_channel:

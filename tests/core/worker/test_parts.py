@@ -241,7 +241,7 @@ def test_many_threads_lose_nothing_and_keep_their_order() -> None:
 def test_an_outage_is_counted(outcome: Outcome, reason: Drop, instead: int) -> None:
     layer = Recording()
     layer.away = outcome
-    out = Out(layer)
+    out = Out(layer, patience=0.0)
 
     out.add([send("a")], otherwise=[send("instead")])
     out.flush()
