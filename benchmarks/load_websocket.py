@@ -72,8 +72,9 @@ class Socket(asyncio.Protocol):
         self.closed.set_result(None)
 
     def write(self, frame: bytes) -> None:
-        """Send a frame."""
-        self._transport.write(frame)
+        """Send a frame, unless the connection is closing."""
+        if not self._transport.is_closing():
+            self._transport.write(frame)
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -58,12 +58,12 @@ class Results:
     """All samples of a run."""
 
     def __init__(self) -> None:
-        self.samples: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+        self.samples: dict[tuple[str, str, str], dict[int, Sample]] = defaultdict(dict)
         self.notes: list[str] = []
 
-    def add(self, workload: str, case: str, target: str, sample: Sample) -> None:
-        """Keep the sample of one round."""
-        self.samples[workload, case, target].append(sample)
+    def add(self, place: tuple[str, str, str], number: int, sample: Sample) -> None:
+        """Keep the sample of one round of a workload, case and target."""
+        self.samples[place][number] = sample
 
     def note(self, text: str) -> None:
         """Keep what a reader must know, once."""
@@ -72,9 +72,7 @@ class Results:
 
     def series(self, figure: Figure) -> list[float]:
         """Return the figure's value of each round that has one."""
-        place = (figure.workload, figure.case, figure.target)
-        found = self.samples.get(place, [])
-        return [sample[figure.metric] for sample in found if figure.metric in sample]
+        return list(self._rounds(figure).values())
 
     def median(self, figure: Figure) -> float | None:
         """Return the median over the rounds, None when nothing was measured."""
@@ -82,9 +80,9 @@ class Results:
         return median(values) if values else None
 
     def ratio(self, figure: Figure, other: Figure) -> float | None:
-        """Return the median of the rounds' ratios: each is of one moment."""
-        pairs = zip(self.series(figure), self.series(other), strict=False)
-        ratios = [one / two for one, two in pairs if two]
+        """Return the median of the ratios of the rounds that have both figures."""
+        ours, theirs = self._rounds(figure), self._rounds(other)
+        ratios = [ours[n] / theirs[n] for n in ours if theirs.get(n)]
         return median(ratios) if ratios else None
 
     def cases(self, workload: str) -> list[str]:
@@ -96,6 +94,14 @@ class Results:
         for found, part, target in self.samples:
             if (found, part) == (workload, case):
                 yield target
+
+    def _rounds(self, figure: Figure) -> dict[int, float]:
+        place = (figure.workload, figure.case, figure.target)
+        return {
+            number: sample[figure.metric]
+            for number, sample in self.samples.get(place, {}).items()
+            if figure.metric in sample
+        }
 
 
 class Meter:

@@ -122,7 +122,7 @@ def markdown(results: Results, conditions: Mapping[str, str]) -> str:
 
 def _table(results: Results, workload: str, case: str, table: Table) -> str:
     headings = [c.heading for c in table.columns]
-    rows = [["what", *headings, "by role us", "spread", "ratio"]]
+    rows = [["what", *headings, "by role us", "rounds", "spread", "ratio"]]
     base = Figure(workload, case, table.base, table.main)
     for target in results.targets(workload, case):
         main = Figure(workload, case, target, table.main)
@@ -136,6 +136,7 @@ def _table(results: Results, workload: str, case: str, table: Table) -> str:
                 target,
                 *cells,
                 _roles(results, main),
+                str(len(results.series(main))),
                 _share(spread(results.series(main))),
                 _cell(ratio, lambda value: f"{value:.3g}x"),
             ]
@@ -145,7 +146,7 @@ def _table(results: Results, workload: str, case: str, table: Table) -> str:
 
 def _roles(results: Results, main: Figure) -> str:
     """Show CPU by role, the way a message takes them last."""
-    samples = results.samples[main.workload, main.case, main.target]
+    samples = list(results.samples[main.workload, main.case, main.target].values())
     roles = [metric[4:] for metric in samples[0] if metric.startswith("cpu.")]
     shown = (
         f"{role} {_plain(median(sample[f'cpu.{role}'] for sample in samples))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from benchmarks.measure import Plan, Results, Sample
@@ -44,21 +44,28 @@ def running(
 async def interleave(
     servers: Sequence[Server],
     measure: Callable[[Server], Awaitable[Sample]],
-    rounds: int,
+    numbers: Iterable[int],
     *,
-    keep: Callable[[str, Sample], None],
-    note: Callable[[str], None],
+    place: tuple[str, str],
+    results: Results,
 ) -> None:
     """Measure each server once a round; the order moves on with each round.
 
+    What goes wrong is noted, and the other targets go on.
+
     Args:
-        keep: gets the target's name and its sample.
-        note: gets what went wrong; the other targets go on.
+        numbers: of the rounds.
+        place: workload and case.
     """
-    for number in range(rounds):
+    for number in numbers:
         first = number % max(1, len(servers))
         for server in [*servers[first:], *servers[:first]]:
+            name = server.target.name
             try:
-                keep(server.target.name, await measure(server))
+                sample = await measure(server)
             except (OSError, RuntimeError, TimeoutError) as error:
-                note(f"{server.target.name}: {error or type(error).__name__}")
+                what = f"{type(error).__name__} {error}"
+                case = ", ".join(place)
+                results.note(f"{case}, {name}, round {number + 1} lost: {what}")
+            else:
+                results.add((*place, name), number, sample)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,8 +161,9 @@ def family(pid: int) -> Iterator[int]:
     except FileNotFoundError:
         return
     for task in tasks:
-        for child in (task / "children").read_text().split():
-            yield from family(int(child))
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            for child in (task / "children").read_text().split():
+                yield from family(int(child))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -179,8 +180,9 @@ def _activity(pid: int) -> Activity:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     waits = 0
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
-        if found := _WAITS.search(status.read_text()):
-            waits += int(found[1])
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if found := _WAITS.search(status.read_text()):
+                waits += int(found[1])
     return Activity(int(fields[12]) / _TICKS, waits)
 
 

@@ -26,9 +26,9 @@ async def run(plan: Plan, results: Results) -> None:
             await interleave(
                 servers,
                 partial(measure, plan=plan),
-                plan.rounds,
-                keep=partial(results.add, NAME, case),
-                note=results.note,
+                range(plan.rounds),
+                place=(NAME, case),
+                results=results,
             )
 
 

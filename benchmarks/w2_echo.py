@@ -36,9 +36,9 @@ async def run(plan: Plan, results: Results) -> None:
             await interleave(
                 servers,
                 partial(measure, plan=plan, connections=connections),
-                plan.rounds,
-                keep=partial(results.add, NAME, case(connections)),
-                note=results.note,
+                range(plan.rounds),
+                place=(NAME, case(connections)),
+                results=results,
             )
 
 

@@ -37,9 +37,9 @@ async def run(plan: Plan, results: Results) -> None:
             await interleave(
                 servers,
                 partial(_measure, members=members),
-                plan.rounds,
-                keep=partial(results.add, NAME, case(members)),
-                note=results.note,
+                range(plan.rounds),
+                place=(NAME, case(members)),
+                results=results,
             )
 
 

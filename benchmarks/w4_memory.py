@@ -37,16 +37,16 @@ async def run(plan: Plan, results: Results) -> None:
         SOCKETS: (_sockets, (FAIRWAY_REDIS, FAIRWAY_ONE, UVICORN_LAYER, UVICORN_ALONE)),
         POLLS: (_polls, (FAIRWAY_REDIS, FAIRWAY_ONE)),
     }
-    for _ in range(min(plan.rounds, _ROUNDS)):
+    for number in range(min(plan.rounds, _ROUNDS)):
         for case, (measure, targets) in cases.items():
             for target in able(targets, plan, results):
                 with running([target], results) as servers:
                     await interleave(
                         servers,
                         partial(measure, counts=counts),
-                        1,
-                        keep=partial(results.add, NAME, case),
-                        note=results.note,
+                        [number],
+                        place=(NAME, case),
+                        results=results,
                     )
 
 

@@ -39,9 +39,9 @@ async def run(plan: Plan, results: Results) -> None:
             await interleave(
                 servers,
                 partial(_measure, plan=plan, in_flight=in_flight),
-                plan.rounds,
-                keep=partial(results.add, NAME, case),
-                note=results.note,
+                range(plan.rounds),
+                place=(NAME, case),
+                results=results,
             )
 
 

@@ -20,10 +20,9 @@ THEIRS = OURS._replace(target="theirs")
 def results(ours: list[float], theirs: list[float]) -> Results:
     found = Results()
     for figure, values in ((OURS, ours), (THEIRS, theirs)):
-        for value in values:
-            found.add(
-                figure.workload, figure.case, figure.target, {figure.metric: value}
-            )
+        for number, value in enumerate(values):
+            place = (figure.workload, figure.case, figure.target)
+            found.add(place, number, {figure.metric: value})
     return found
 
 
@@ -52,6 +51,14 @@ def test_ratio_compares_figures_of_the_same_round() -> None:
     found = results([1, 2, 30], [2, 4, 60])
 
     assert found.ratio(OURS, THEIRS) == 0.5
+
+
+def test_ratio_leaves_out_rounds_that_one_side_lost() -> None:
+    found = results([1, 2, 30], [2])
+    found.add((THEIRS.workload, THEIRS.case, THEIRS.target), 2, {THEIRS.metric: 60})
+
+    assert found.ratio(OURS, THEIRS) == 0.5
+    assert found.series(THEIRS) == [2, 60]
 
 
 def test_budget_that_is_missed_says_by_which_factor() -> None:
