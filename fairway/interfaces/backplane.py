@@ -73,7 +73,9 @@ class Backplane:
             return
         self._settled = asyncio.Event()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), timeout)
+            # Not wait_for: on 3.11 it swallows a cancellation that comes with its end.
+            async with asyncio.timeout(timeout):
+                await self._settled.wait()
         if self._unsettled:
             log.warning("the last events of %d peers are lost", len(self._unsettled))
 

@@ -233,7 +233,9 @@ class StreamProtocol(BaseProtocol[ConfigT]):
             return
         self._emptied = asyncio.Event()
         try:
-            await asyncio.wait_for(self._emptied.wait(), grace)
+            # Not wait_for: on 3.11 it swallows a cancellation that comes with its end.
+            async with asyncio.timeout(grace):
+                await self._emptied.wait()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.stream.abort()
