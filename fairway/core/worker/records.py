@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 
-from django.db import close_old_connections, connections
 from msgspec import Raw
 
 from fairway.core.bus import record
@@ -20,6 +19,7 @@ from fairway.core.consumer.message import RETRIES, Message
 from fairway.core.consumer.state import PeerState
 from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.drops import Drop
+from fairway.core.worker import databases
 from fairway.core.worker.flush import Out
 from fairway.core.worker.loop import Begins
 from fairway.core.worker.owed import Owed
@@ -59,11 +59,11 @@ class RecordRunner:
             self.abandon(delivery, Drop.EXPIRED)
         else:
             if now - self._ended > _LONG_IDLE:
-                close_old_connections()
+                databases.close_old()
             try:
                 self._consume(delivery, now, begins)
             finally:
-                close_old_connections()
+                databases.close_old()
                 self._ended = time.monotonic()
 
     def abandon(self, delivery: Delivery, reason: Drop) -> None:
@@ -80,7 +80,7 @@ class RecordRunner:
 
     def leave(self) -> None:
         """End: close the thread's database connections."""
-        connections.close_all()
+        databases.leave()
 
     def _consume(self, delivery: Delivery, now: float, begins: Begins) -> None:
         contents = self._contents(delivery)

@@ -24,6 +24,7 @@ from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.plugin.loading import Plugins
 from fairway.core.plugin.spec import ProtocolSpec
+from fairway.core.timings import Timings
 from fairway.core.worker.loop import Begins
 from fairway.core.worker.pace import Pace
 from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
@@ -47,6 +48,7 @@ class MessageRunner:
         self, layer: ChannelLayer, router: Router, plugins: Plugins, pace: Pace
     ) -> None:
         self.layer = layer
+        self.timings = Timings()
         self._router = router
         self._plugins = plugins
         self._specs = {name: p.spec for name, p in plugins.protocols.items()}
@@ -85,7 +87,9 @@ class MessageRunner:
             error = raised
             operations = self._failed(message, raised)
         finally:
-            self._pace.add(kind, time.monotonic() - started)
+            took = time.monotonic() - started
+            self._pace.add(kind, took)
+            self.timings.add(message.channel, took)
         if self._tells_finish:
             self._notify("fairway_consumer_finished", message, error=error)
         return operations

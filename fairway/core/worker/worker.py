@@ -70,6 +70,7 @@ class Worker:
         self._out = Out(layer)
         pace = Pace()
         messages = MessageRunner(layer, router, plugins, pace)
+        self.timings = messages.timings
         self._runners = [
             RecordRunner(messages, self._out) for _ in range(threads + loop.SPARE)
         ]

@@ -164,8 +164,9 @@ def _head(response: HttpResponseBase) -> Content:
         [name.encode("latin-1"), value.encode("latin-1")]
         for name, value in response.items()
     ]
-    headers += [
-        [b"Set-Cookie", cookie.OutputString().encode("latin-1")]
-        for cookie in response.cookies.values()
-    ]
+    if response.cookies:
+        headers += [
+            [b"Set-Cookie", cookie.OutputString().encode("latin-1")]
+            for cookie in response.cookies.values()
+        ]
     return {"status": response.status_code, "headers": headers}

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.core.cache import close_caches
+from django.conf import settings
+from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 
 __all__ = ["close_response", "send_finished", "send_started"]
 
@@ -77,13 +80,43 @@ def _nothing() -> None:
     """Connections are closed by the worker, around each consumer."""
 
 
+def _reset_queries() -> None:
+    # Nothing is logged without DEBUG, unless somebody captures queries, who takes this
+    # receiver off the signal.
+    if settings.DEBUG:
+        reset_queries()
+
+
+def _close_caches() -> None:
+    if _have_to_be_closed(caches.settings):
+        close_caches()
+
+
+class _Known(NamedTuple):
+    backends: Mapping[str, Any]
+    answer: bool
+
+
+_known = _Known({}, False)
+
+
+def _have_to_be_closed(backends: Mapping[str, Any]) -> bool:
+    """Return whether closing does anything in one of the cache backends."""
+    global _known
+    if _known.backends is not backends:
+        classes = [import_string(one["BACKEND"]) for one in backends.values()]
+        answer = any(each.close is not BaseCache.close for each in classes)
+        _known = _Known(backends, answer)
+    return _known.answer
+
+
 def _direct(*table: tuple[Callable[..., Any], Callable[[], Any]]) -> dict[int, Any]:
     return {id(receiver): call for receiver, call in table}
 
 
-_AT_START = _direct((reset_queries, reset_queries), (close_old_connections, _nothing))
+_AT_START = _direct((reset_queries, _reset_queries), (close_old_connections, _nothing))
 _AT_END = _direct(
     (close_old_connections, _nothing),
-    (close_caches, close_caches),
+    (close_caches, _close_caches),
     (reset_urlconf, lambda: reset_urlconf(None)),
 )

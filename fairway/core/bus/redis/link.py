@@ -115,17 +115,21 @@ class Link:
         Raises:
             LinkDown: the connection is lost.
         """
+        # Nothing has come yet when this is called: asking first would be in vain.
+        blocks = True
         while len(self._come) < self._expected:
+            if blocks and not self._wait(select.POLLIN, deadline, bell):
+                return None
             try:
                 size = self._socket.recv_into(self._view)
             except (BlockingIOError, ssl.SSLWantReadError):
-                if not self._wait(select.POLLIN, deadline, bell):
-                    return None
+                blocks = True
                 continue
             except OSError as error:
                 raise self._lost(reason_of(error), True) from None
             if not size:
                 raise self._lost("the server closed the connection", True)
+            blocks = False
             try:
                 self._come += self._answers.feed(self._buffer, size)
             except LinkDown as down:
@@ -156,11 +160,8 @@ class Link:
         self, event: int, deadline: float, bell: socket.socket | None = None
     ) -> bool:
         """Wait for the socket; False when the deadline or the bell came first."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
-        ready = _poll(self._socket, event, left, bell)
-        return bool(ready) and (bell is None or bell.fileno() not in ready)
+        left = max(0.0, deadline - time.monotonic())
+        return self._socket.fileno() in _poll(self._socket, event, left, bell)
 
     def _lost(self, reason: str, written: bool) -> LinkDown:
         self.fail(reason)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import (
     got_request_exception,
     request_finished,
@@ -332,6 +334,7 @@ def test_a_receiver_that_fails_does_not_cost_the_answer(
     assert "request_finished" in caplog.text
 
 
+@override_settings(DEBUG=True)
 def test_the_work_of_djangos_own_receivers_is_done(host: Host) -> None:
     connection.ensure_connection()
     connection.queries_log.append({"sql": "SELECT 1", "time": "0"})
@@ -340,6 +343,22 @@ def test_the_work_of_djangos_own_receivers_is_done(host: Host) -> None:
 
     assert not connection.queries_log
     assert get_urlconf() is None
+
+
+class ClosingCache(LocMemCache):
+    closed = 0
+
+    def close(self, **_: Any) -> None:
+        type(self).closed += 1
+
+
+@override_settings(CACHES={"default": {"BACKEND": f"{__name__}.ClosingCache"}})
+def test_caches_that_hold_connections_are_closed(host: Host) -> None:
+    caches["default"].set("a", 1)
+
+    host.ask(target="/hello/")
+
+    assert ClosingCache.closed == 1
 
 
 def test_requests_may_be_atomic(host: Host) -> None:
