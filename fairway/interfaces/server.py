@@ -13,6 +13,7 @@ import msgspec
 
 from fairway.core.bus.layer import ChannelLayer, Mailbox
 from fairway.core.exceptions import ConfigurationError, FairwayError, PluginError
+from fairway.core.metrics import Metrics
 from fairway.core.plugin.hookspecs import ProcessInfo
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import (
@@ -28,6 +29,7 @@ from fairway.interfaces.backplane import Backplane
 from fairway.interfaces.canary import CanaryWatch
 from fairway.interfaces.delivery import MailboxDelivery
 from fairway.interfaces.descriptors import raise_descriptor_limit
+from fairway.interfaces.figures import figures
 from fairway.interfaces.host import ProtocolHost
 from fairway.interfaces.reactor import install_reactor, new_loop
 from fairway.interfaces.status import Status
@@ -70,7 +72,8 @@ class InterfaceServer:
         self.protocols: dict[str, BaseProtocol[Any]] = {}
         self.failed: dict[str, FairwayError] = {}
         self._canary_times = canary
-        self._status = Status(self.obstacle)
+        self._hosts: list[ProtocolHost] = []
+        self._status = Status(self.obstacle, self._blocking_metrics)
         self._declared: list[DeclaredMount] = []
         self._backplane: Backplane | None = None
         self._canary: CanaryWatch | None = None
@@ -98,6 +101,14 @@ class InterfaceServer:
             return "the channel layer does not deliver"
         return None
 
+    def metrics(self) -> Metrics:
+        """Return the metrics of this process, once it has started."""
+        assert self._backplane is not None
+        assert self._canary is not None
+        hosts, peers, canary = self._hosts, self._backplane.peers, self._canary
+        channels = [event.channel for host in hosts for event in host.spec.events]
+        return Metrics(self.layer, channels, lambda: figures(hosts, peers, canary))
+
     async def start(self) -> None:
         """Open the mailbox and start all protocols.
 
@@ -119,6 +130,7 @@ class InterfaceServer:
             await self.stop(0.0)
             raise
         self._started = True
+        log.info("interface server %s serves %s", self.name, ", ".join(self.protocols))
         self.plugins.notify("fairway_interface_started", process=self._process())
 
     async def stop(self, grace: float | None = None) -> None:
@@ -146,6 +158,16 @@ class InterfaceServer:
         if self._mailbox is not None:
             await self._mailbox.close()
         await backplane.close()
+
+    def _blocking_metrics(self, use: Callable[[bytes], None]) -> None:
+        """Call `use` with the text of the metrics, made in a thread."""
+        backplane = self._backplane
+        assert backplane is not None
+
+        async def collect() -> None:
+            use(await backplane.blocking(self.metrics().text))
+
+        backplane.spawn(collect())
 
     def _open_mailbox(self, backplane: Backplane) -> None:
         clock, port = backplane.clock, backplane.port
@@ -179,6 +201,7 @@ class InterfaceServer:
         protocol_class = import_path(spec.transports[TRANSPORT])
         protocol = protocol_class(loaded.config, host)
         host.serve(protocol)
+        self._hosts.append(host)
         self.protocols[spec.name] = protocol
 
     def _start_order(self) -> list[str]:
