@@ -140,7 +140,12 @@ class Load:
         wait_until(lambda: self._good() >= before + count, PATIENCE, "good answers")
 
     def seconds_to_normal(self, since: float) -> float:
-        """Wait for normal answers; return how long after `since` the first came."""
+        """Wait for normal answers; return how long after `since` the first came.
+
+        One more client begins: the others may wait for what the fault has swallowed.
+        """
+        self._threads.append(threading.Thread(target=self._run))
+        self._threads[-1].start()
 
         def good() -> list[Answer]:
             return [

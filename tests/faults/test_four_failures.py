@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -64,6 +65,7 @@ def test_lost_packets_turn_readiness_red_and_it_recovers(
         assert socket.recv(30) == "everyone hears"
 
 
+@pytest.mark.full
 def test_a_mailbox_that_cannot_be_read_turns_readiness_red_until_it_can(
     scene: Scene, fresh_redis: RedisServer, record: Record
 ) -> None:
@@ -90,7 +92,9 @@ def test_what_is_dropped_is_counted_by_channel_and_reason(scene: Scene) -> None:
     scene.settings["CAPACITIES"] = {"http.request": 3}
     process, port = scene.interface()
     with Load(port, clients=1, path="/-/live?") as load:
-        statuses = asyncio.run(_ask_many(port, 20))
+        with ThreadPoolExecutor(20) as clients:
+            answers = clients.map(lambda n: ask(port, f"/mark/{n}"), range(20))
+            statuses = [status for status, _ in answers]
         load.wait_for(5)
 
     # Three wait on the channel for a worker that never comes.
@@ -100,12 +104,7 @@ def test_what_is_dropped_is_counted_by_channel_and_reason(scene: Scene) -> None:
     assert process.output().count("on http.request: full") < 5
 
 
-async def _ask_many(port: int, count: int) -> list[int]:
-    asked = (asyncio.to_thread(ask, port, f"/mark/{n}") for n in range(count))
-    return [status for status, _ in await asyncio.gather(*asked)]
-
-
-@pytest.mark.parametrize("slow", [1, THREADS - 1])
+@pytest.mark.parametrize("slow", [pytest.param(1, marks=pytest.mark.full), THREADS - 1])
 def test_slow_consumers_block_no_fast_one(
     scene: Scene, record: Record, slow: int
 ) -> None:

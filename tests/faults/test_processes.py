@@ -31,6 +31,7 @@ async def open_socket(port: int) -> ClientConnection:
     return socket
 
 
+@pytest.mark.full
 def test_a_killed_worker_costs_at_most_what_it_had_taken(
     scene: Scene, record: Record
 ) -> None:
@@ -166,6 +167,7 @@ def test_sockets_of_a_terminated_interface_server_close_spread_over_the_grace(
     assert busiest < 150
 
 
+@pytest.mark.full
 def test_a_killed_worker_and_a_new_one_serve_the_sockets_that_stay_open(
     scene: Scene,
 ) -> None:

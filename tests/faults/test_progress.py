@@ -53,7 +53,7 @@ def test_requests_through_a_channel_of_capacity_one_are_answered(scene: Scene) -
     scene.worker(threads=1)
     _, port = scene.interface()
     with Load(port, clients=8, pause=0.0) as load:
-        load.wait_for(500)
+        load.wait_for(200)
 
     assert load.statuses() == {200}
     load.check(scene.noted())

@@ -38,6 +38,7 @@ def _check(scene: Scene, load: Load, before: list[float], record: Record) -> Non
     assert max(grown) < MIB_MORE
 
 
+@pytest.mark.full
 def test_a_killed_redis_costs_clients_a_503_in_time(
     scene: Scene, fresh_redis: RedisServer, record: Record
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_restart_without_a_snapshot_is_waited_out(
     _check(scene, load, before, record)
 
 
+@pytest.mark.full
 def test_a_restart_with_a_snapshot_repeats_nothing(
     scene: Scene, fresh_redis: RedisServer, record: Record
 ) -> None:
@@ -147,6 +149,7 @@ def test_a_redis_that_becomes_a_replica_costs_clients_a_503_in_time(
     _check(scene, load, before, record)
 
 
+@pytest.mark.full
 def test_connections_cut_in_the_middle_of_an_answer_are_made_again(
     scene: Scene, proxy: Proxy, record: Record
 ) -> None:
@@ -162,6 +165,7 @@ def test_connections_cut_in_the_middle_of_an_answer_are_made_again(
     _check(scene, load, before, record)
 
 
+@pytest.mark.full
 def test_a_redis_that_is_50_ms_away_only_costs_time(
     scene: Scene, proxy: Proxy, record: Record
 ) -> None:
@@ -209,6 +213,7 @@ def test_a_wrong_password_is_named_and_the_server_lives_but_is_not_ready(
     assert "guess" not in process.output()
 
 
+@pytest.mark.full
 def test_readiness_is_red_while_redis_is_away_and_green_after(
     scene: Scene, fresh_redis: RedisServer, record: Record
 ) -> None:

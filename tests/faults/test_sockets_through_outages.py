@@ -86,6 +86,7 @@ def test_a_socket_whose_events_do_not_get_through_is_closed_with_1013(
     assert caught.value.rcvd.code == TRY_AGAIN_LATER
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["kill", "pause"])
 def test_all_processes_stop_in_time_while_redis_is_away(
     scene: Scene, fresh_redis: RedisServer, record: Record, how: str
