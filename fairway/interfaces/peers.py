@@ -16,6 +16,10 @@ from fairway.interfaces.order import PeerOrder
 __all__ = ["HoldReason", "LocalPeer", "PeerOwner", "PeerTable"]
 
 
+_LOCALS = 64
+"""Local parts that are made at once."""
+
+
 class HoldReason(IntEnum):
     """Why a peer is not read: bits, and it is read again when none is left."""
 
@@ -117,6 +121,7 @@ class PeerTable:
     def __init__(self) -> None:
         self._by_local: dict[str, LocalPeer] = {}
         self._by_id: dict[str, LocalPeer] = {}
+        self._unused: list[str] = []
 
     def __len__(self) -> int:
         return len(self._by_local)
@@ -126,7 +131,11 @@ class PeerTable:
 
     def new_local(self) -> str:
         """Return a local part that nobody here has and no stranger guesses."""
-        return secrets.token_hex(8)
+        if not self._unused:
+            # Many at once: each call asks the system, and a request is a peer.
+            digits = secrets.token_hex(8 * _LOCALS)
+            self._unused = [digits[at : at + 16] for at in range(0, len(digits), 16)]
+        return self._unused.pop()
 
     def add(self, peer: LocalPeer, *, returns: bool) -> None:
         """Remember a peer.

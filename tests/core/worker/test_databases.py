@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
-from django.db import connection
+from django.db import connections
 
 from fairway.core.worker import databases
 
@@ -13,6 +14,7 @@ def test_django_looks_at_the_connections_of_a_thread_that_connected() -> None:
     looked: list[bool] = []
 
     def consume() -> None:
+        connection: Any = connections["default"]
         connection.ensure_connection()
         # Django takes it back when it looks: what it knows is old by then.
         connection.health_check_done = True

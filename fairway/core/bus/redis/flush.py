@@ -14,7 +14,7 @@ from msgspec import Raw
 from fairway.core.bus import layer as op
 from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, queue_of
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import Body, Kind, Message, pack
+from fairway.core.bus.record import Kind, Message, pack
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -122,10 +122,7 @@ class Flush:
         for index, operation in enumerate(self._operations):
             asked = self._asked.get(index)
             if asked is None:
-                kind, body = body_of(operation)
-                self._append(
-                    index, queue_of(operation), self._record(index, kind, body)
-                )
+                self._append(index, queue_of(operation), *self._record(index))
             elif isinstance(operation, op.GroupSend):
                 self._fan_out(index, operation, answers[asked : asked + 2])
             else:
@@ -172,7 +169,7 @@ class Flush:
     def _tell_mailbox(self, index: int, operation: Operation) -> None:
         queue = queue_of(operation)
         if queue[-1] == "!" and self._outcomes[index] is Outcome.ACCEPTED:
-            self._append(index, queue, self._record(index, *body_of(operation)))
+            self._append(index, queue, *self._record(index))
 
     def _fan_out(
         self, index: int, send: op.GroupSend, answers: Sequence[Answer]
@@ -184,25 +181,34 @@ class Flush:
             self._note(index, Outcome.UNAVAILABLE)
             return
         if mailboxes:
-            record = self._record(index, *body_of(send))
+            record, life = self._record(index)
             for name in mailboxes:
                 mailbox = name.decode()
                 lease = self._keys.lease(mailbox)
-                self._append(index, f"{mailbox}!", record, lease)
+                self._append(index, f"{mailbox}!", record, life, lease)
         if plain:
             message = Message("", Raw(send.content))
-            record = self._record(index, Kind.MESSAGE, message)
+            life = expiry_of(send, self._policy)
+            record = pack(Kind.MESSAGE, message, self._now + life)
             for name in plain:
                 channel = name.decode()
                 if channel not in send.exclude:
-                    self._append(index, channel, record)
+                    self._append(index, channel, record, life)
 
-    def _record(self, index: int, kind: Kind, body: Body) -> bytes:
-        expiry = expiry_of(self._operations[index], self._policy)
-        return pack(kind, body, self._now + expiry)
+    def _record(self, index: int) -> tuple[bytes, float]:
+        """Return the record of an operation, and for how many seconds it lives."""
+        operation = self._operations[index]
+        kind, body = body_of(operation)
+        life = expiry_of(operation, self._policy)
+        return pack(kind, body, self._now + life), life
 
     def _append(
-        self, index: int, queue: str, record: bytes, lease: str | None = None
+        self,
+        index: int,
+        queue: str,
+        record: bytes,
+        life: float,
+        lease: str | None = None,
     ) -> None:
         push = self._open.get(queue)
         if push is None or push.is_full():
@@ -212,7 +218,7 @@ class Flush:
         push.size += len(record)
         push.owners.append(index)
         push.lease = push.lease or lease
-        push.life = max(push.life, expiry_of(self._operations[index], self._policy))
+        push.life = max(push.life, life)
 
     def _command(self, push: _Push) -> Command:
         keys = [self._keys.queue(push.queue)]
@@ -227,6 +233,10 @@ class Flush:
         expired, lapsed, *left_out = answer
         if expired:
             self.dropped.append((push.queue, Drop.EXPIRED, expired))
+        if not lapsed and not left_out:
+            for owner in push.owners:
+                self._note(owner, Outcome.ACCEPTED)
+            return
         refused = set(left_out)
         for position, owner in enumerate(push.owners):
             full = position in refused
