@@ -29,7 +29,7 @@ lint: $(VENV)/test.stamp  ## style, types, import contracts, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
 
 docs: $(VENV)/test.stamp  ## the manual in docs/_build/html, warnings are errors

@@ -185,7 +185,7 @@ class Flush:
             for name in mailboxes:
                 mailbox = name.decode()
                 lease = self._keys.lease(mailbox)
-                self._append(index, f"{mailbox}!", record, life, lease)
+                self._append(index, f"{mailbox}!", record, life, lease=lease)
         if plain:
             message = Message("", Raw(send.content))
             life = expiry_of(send, self._policy)
@@ -208,6 +208,7 @@ class Flush:
         queue: str,
         record: bytes,
         life: float,
+        *,
         lease: str | None = None,
     ) -> None:
         push = self._open.get(queue)
