@@ -25,8 +25,9 @@ from fairway.core.worker.pace import HORIZON, Pace
 
 __all__ = ["CrewLoop"]
 
-_ALARM = HORIZON
-"""Seconds after which the heir takes over from a leader that consumes."""
+_ALARM = HORIZON / 2
+"""Seconds after which the heir takes over from a leader that consumes. A reply may
+have been ready for as long again when that began: together what it may wait."""
 _QUIET = 10
 """Looks at a leader that does not consume, before the heir sleeps until it does."""
 
@@ -193,7 +194,7 @@ class CrewLoop:
             if not leads:
                 self._out.flush()
                 return True
-            if self._out.age() > HORIZON:
+            if self._out.age() > _ALARM:
                 self._out.flush()
 
     def _next(self) -> Delivery | None:
