@@ -67,6 +67,8 @@ async def _polls(server: Server, *, counts: tuple[int, int]) -> Sample:
     finally:
         for transport in transports:
             transport.abort()
+        # They close in the next turn of the loop; a server waits for those that do not.
+        await asyncio.sleep(0.1)
 
 
 async def _slope(
