@@ -99,6 +99,9 @@ class Settings(
     """Seconds after which messages on a channel expire, by channel pattern."""
     max_content: int = DEFAULT_MAX_CONTENT
     """Bytes of one message's encoded content."""
+    metrics_token: Secret | None = None
+    """What `Authorization: Bearer ...` must carry at `/-/metrics` of interface servers;
+    None serves no metrics there."""
     threads: int = 8
     """Threads of one worker process."""
     grace: float = 30.0
@@ -124,7 +127,11 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
                 f'FAIRWAY["PLUGINS"]["{plugin}"]',
                 f"must be a dict, not {type(section).__name__}",
             )
-    return read_section(given, Settings, "FAIRWAY")
+    settings = read_section(given, Settings, "FAIRWAY")
+    if settings.metrics_token == Secret(""):
+        # An empty variable of the environment would open the metrics to everybody.
+        raise ConfigurationError('FAIRWAY["METRICS_TOKEN"]', "must not be empty")
+    return settings
 
 
 def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:

@@ -41,6 +41,9 @@ class CanaryWatch:
         self._token = 0
         self._mailbox: Mailbox | None = None
         self._heard_at: float | None = None
+        self._posted_at = 0.0
+        self.round_trip: float | None = None
+        """Seconds that the last canary took, None before the first."""
         self._patient_until = 0.0
 
     @property
@@ -61,6 +64,8 @@ class CanaryWatch:
         """A canary came back."""
         now = self._clock.now()
         self._heard_at = now
+        if token == self._token:
+            self.round_trip = now - self._posted_at
         self._patient_until = now + self._late
 
     def _posted(self, outcome: Outcome) -> None:
@@ -76,5 +81,6 @@ class CanaryWatch:
             self._mailbox.resubscribe()
             self._patient_until = now + self._late
         self._token += 1
+        self._posted_at = now
         self._port.post(bus.Canary(self._mailbox.name, self._token), self._posted)
         self._clock.call_at(now + self._every, self._post)

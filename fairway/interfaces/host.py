@@ -68,6 +68,8 @@ class ProtocolHost:
         self.clock = backplane.clock
         self.log = protocol_log(self.name, loaded.config)
         self.protocol: BaseProtocol[Any] | None = None
+        self.events = 0
+        self.replies = 0
         self._backplane = backplane
         self._mounts = mounts
         self._reply_filters = reply_filters
@@ -85,6 +87,11 @@ class ProtocolHost:
     def serve(self, protocol: BaseProtocol[Any]) -> None:
         """Carry this protocol."""
         self.protocol = self._events.protocol = protocol
+
+    @property
+    def peers(self) -> int:
+        """How many peers there are."""
+        return self._admission.peers
 
     # What the protocol calls.
 
@@ -136,6 +143,7 @@ class ProtocolHost:
 
     def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
         """Put an event on its channel."""
+        self.events += 1
         self._events.emit(cast(LocalPeer | None, peer), channel, content)
 
     def send(self, channel: str, content: Content) -> None:
@@ -201,6 +209,7 @@ class ProtocolHost:
         """Run the filters of replies and hand content to the protocol."""
         if self.protocol is None:
             return
+        self.replies += len(peers)
         try:
             filtered = self._filtered(peers, content)
             if filtered is None:

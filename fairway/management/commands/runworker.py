@@ -9,8 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from fairway.core.assembly import assemble
+from fairway.core.metrics import Metrics, consumer_times
 from fairway.core.worker import Worker
 from fairway.management.logs import log_to_console
+from fairway.management.metrics import serve_metrics
 from fairway.management.mistakes import told_in_one_message
 
 
@@ -37,6 +39,12 @@ class Command(BaseCommand):
             default=[],
             metavar="PATTERN",
             help="Do not listen to channels that match; repeatable.",
+        )
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            metavar="PORT",
+            help="Serve metrics of this process at 127.0.0.1:PORT, without a token.",
         )
 
     @told_in_one_message()
@@ -66,6 +74,13 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        if options["metrics_port"] is not None:
+            metrics = Metrics(
+                assembly.layer,
+                worker.channels,
+                lambda: consumer_times(worker.timings),
+            )
+            serve_metrics(metrics, options["metrics_port"])
         try:
             worker.run()
         finally:
