@@ -80,6 +80,11 @@ class BaseStream:
         self._early: list[bytes] | None = None
         self._linger: Timer | None = None
 
+    def half_close(self) -> None:
+        """Tell the other end, behind everything queued, that nothing follows."""
+        if not self.closing:
+            self._half_close()
+
     def close(self) -> None:
         """Close when everything queued was sent, or after `LINGER` seconds."""
         if not self.closing:
@@ -155,6 +160,9 @@ class BaseStream:
         if self._linger is not None:
             self._linger.cancel()
         self._linger = self._clock.call_at(self._clock.now() + seconds, self.abort)
+
+    def _half_close(self) -> None:
+        raise NotImplementedError
 
     def _close(self) -> None:
         raise NotImplementedError
@@ -241,6 +249,9 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has ended."""
         self._ended("" if error is None else str(error) or type(error).__name__)
+
+    def _half_close(self) -> None:
+        self._transport.write_eof()
 
     def _close(self) -> None:
         self._transport.close()

@@ -106,6 +106,12 @@ class TwistedStream(BaseStream):
         self._drop_queue()
         self._ended(reason)
 
+    def _half_close(self) -> None:
+        # TLS has no such half; a full transport would wait for its producer first.
+        if not self.secure and not self._full:
+            self._transport.unregisterProducer()
+            self._transport.loseWriteConnection()
+
     def _close(self) -> None:
         if self._queue:
             return  # drained() calls again

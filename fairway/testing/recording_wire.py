@@ -58,6 +58,7 @@ class RecordingStream:
         stalled: whether the other end takes nothing; set it.
         reading: whether the protocol reads; what is fed meanwhile waits.
         closed: whether the connection has ended.
+        half_closed: whether the protocol said that nothing follows.
         aborted: whether the protocol cut it.
     """
 
@@ -70,6 +71,7 @@ class RecordingStream:
         self.stalled = False
         self.reading = True
         self.closed = False
+        self.half_closed = False
         self.aborted = False
         self._handler: StreamHandler | None = None
         self._early: list[bytes] = []
@@ -123,6 +125,10 @@ class RecordingStream:
         self.unsent += data
         if self._handler is not None:
             self._handler.writable(False)
+
+    def half_close(self) -> None:
+        """Record that nothing follows."""
+        self.half_closed = True
 
     def close(self) -> None:
         """End the connection; a stalled one takes the rest first."""

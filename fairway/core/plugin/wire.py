@@ -30,8 +30,18 @@ class Stream(typing.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes; what the other end does not take is queued."""
 
+    def half_close(self) -> None:
+        """Tell the other end, behind everything queued, that nothing follows.
+
+        What it sends still arrives. Streams that cannot say so (TLS) do nothing.
+        """
+
     def close(self) -> None:
-        """Close when everything queued was sent."""
+        """Close when everything queued was sent.
+
+        What arrives and is not read takes back what the other end did not read yet:
+        after an answer to input that goes on, `half_close` and read until it ends.
+        """
 
     def abort(self) -> None:
         """Close now and drop what is queued."""

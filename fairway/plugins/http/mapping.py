@@ -19,7 +19,7 @@ from fairway.kit import (
 from fairway.plugins.http.answer import plain_text
 from fairway.plugins.http.intake import Intake
 from fairway.plugins.http.mounts import NotAllowed
-from fairway.plugins.http.pace import Phase, Progress
+from fairway.plugins.http.pace import LINGER, LINGER_AT_MOST, Phase, Progress
 from fairway.plugins.http.parser import BodyReceived, RequestCompleted
 from fairway.plugins.http.replies import Reply, read_reply
 from fairway.plugins.http.steps import (
@@ -31,6 +31,7 @@ from fairway.plugins.http.steps import (
     Hold,
     HttpStep,
     Leave,
+    Linger,
     Open,
     Send,
     Skipped,
@@ -63,6 +64,7 @@ class HttpMapping:
         "_connection",
         "_due",
         "_intake",
+        "_linger_until",
         "_phase",
         "_progress",
         "_queue",
@@ -82,6 +84,7 @@ class HttpMapping:
         self._reading = True
         self._stopping = False
         self._bodies = 0
+        self._linger_until = 0.0
 
     # What happens on the wire.
 
@@ -95,6 +98,8 @@ class HttpMapping:
         if self._phase < Phase.LINGER:
             self._intake.receive(data)
             self._advance(steps, now)
+        elif self._phase is Phase.LINGER:
+            self._due = min(now + LINGER, self._linger_until)
         return steps
 
     def closed(self, now: float) -> list[HttpStep]:
@@ -134,6 +139,8 @@ class HttpMapping:
         match self._phase:
             case Phase.IDLE if backlog:
                 self._due = now + config.keep_alive
+            case Phase.LINGER if backlog and now < self._linger_until:
+                self._due = min(now + LINGER, self._linger_until)
             case Phase.IDLE | Phase.LINGER:
                 self._hang_up("idle", steps)
             case Phase.HEAD:
@@ -286,6 +293,8 @@ class HttpMapping:
     def stop(self, now: float) -> list[HttpStep]:
         """The server stops: what is in flight is answered, nothing follows."""
         self._stopping = True
+        if self._phase is Phase.LINGER:
+            self._due = self._linger_until = min(now + LINGER, self._linger_until)
         steps: list[HttpStep] = []
         self._advance(steps, now)
         return steps
@@ -307,6 +316,10 @@ class HttpMapping:
                 case RequestCompleted():
                     queue[0].complete = True
                     self._take_end(queue[0], steps, now)
+                case Transaction(head=None, fault=fault) if not queue[0].complete:
+                    # The body is broken: no answer stands for itself behind it.
+                    del queue[1:]
+                    self._fail(fault, steps, now)
         self._settle(steps, now)
 
     def _settle(self, steps: list[HttpStep], now: float) -> None:
@@ -487,11 +500,13 @@ class HttpMapping:
         self._end(current, steps, now)
         if not current.answer.close:
             self._wait(Phase.IDLE, now)
-        elif current.complete:
+        elif current.ends_connection and not self._intake.buffered:
             self._hang_up("answered", steps)
         else:
             self._queue.clear()
+            self._linger_until = now + (LINGER if self._stopping else LINGER_AT_MOST)
             self._wait(Phase.LINGER, now)
+            steps.append(Linger())
 
     def _end(self, current: Transaction, steps: list[HttpStep], now: float) -> None:
         steps.extend(current.end(now, self._connection.origin.client))

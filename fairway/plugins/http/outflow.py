@@ -97,6 +97,11 @@ class Outflow:
         self._ready = ready
         self._refill()
 
+    def half_close(self) -> None:
+        """Tell the client that nothing follows, unless some waits on disk."""
+        if self._spool is None:
+            self._stream.half_close()
+
     def close(self) -> None:
         """Close the stream once everything was sent."""
         self._closing = True

@@ -6,11 +6,14 @@ from enum import IntEnum
 
 from fairway.plugins.http.spec import HttpConfig
 
-__all__ = ["Phase", "Progress", "times_of"]
+__all__ = ["LINGER", "LINGER_AT_MOST", "Phase", "Progress", "times_of"]
 
-_LINGER = 2.0
-"""Seconds in which a client may read an answer to a request that it still sends; a
-connection closed at once would take the answer with it (RFC 9112 section 9.6)."""
+LINGER = 2.0
+"""Seconds of silence after which a connection on which everything is said is closed.
+Closed at once it would be reset by what the client still sends, and the reset takes
+an answer with it that the client did not read yet (RFC 9112 section 9.6)."""
+LINGER_AT_MOST = 30.0
+"""Seconds after which it is closed although the client still sends."""
 
 
 class Phase(IntEnum):
@@ -43,7 +46,7 @@ def times_of(config: HttpConfig) -> tuple[float | None, ...]:
         Phase.DISK: config.answer_timeout,
         Phase.ANSWER: config.answer_timeout,
         Phase.MOUNT: None,
-        Phase.LINGER: _LINGER,
+        Phase.LINGER: LINGER,
         Phase.CLOSED: None,
     }
     return tuple(times[phase] for phase in Phase)

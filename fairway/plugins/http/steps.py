@@ -19,6 +19,7 @@ __all__ = [
     "Hold",
     "HttpStep",
     "Leave",
+    "Linger",
     "Open",
     "Send",
     "Store",
@@ -119,6 +120,10 @@ class Skipped(Struct, frozen=True, gc=False):
     count: int
 
 
+class Linger(Struct, frozen=True, gc=False):
+    """Tell the client that nothing follows; it may read while it still sends."""
+
+
 HttpStep: TypeAlias = (
     Abort
     | Dispatch
@@ -130,6 +135,7 @@ HttpStep: TypeAlias = (
     | Hangup
     | Hold
     | Leave
+    | Linger
     | Open
     | Send
     | Store

@@ -83,6 +83,11 @@ class Transaction:
         return self.head is None or not self.head.keep_alive or bool(self.head.upgrade)
 
     @property
+    def ends_connection(self) -> bool:
+        """Whether all was received that the client wants to send, by its own word."""
+        return self.complete and self.head is not None and not self.head.keep_alive
+
+    @property
     def expects_continue(self) -> bool:
         """Whether the client sends its body only when it is told to."""
         return (

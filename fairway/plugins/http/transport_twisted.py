@@ -271,6 +271,8 @@ class _HttpConnection:
                 host.emit(self.peer, channel, {})
             case do.Skipped(count=count):
                 host.drop("header_name", self.peer, f"{count} with an underscore")
+            case do.Linger():
+                self.outflow.half_close()
             case Hangup():
                 self.outflow.close()
             case do.Abort():

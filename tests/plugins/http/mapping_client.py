@@ -15,9 +15,7 @@ from fairway.kit import (
 from fairway.plugins.http.mapping import HttpMapping
 from fairway.plugins.http.proxy import Origin
 from fairway.plugins.http.spec import HttpConfig
-from fairway.plugins.http.steps import (
-    HttpStep,
-)
+from fairway.plugins.http.steps import HttpStep, Linger
 from fairway.plugins.http.surroundings import Connection, Surroundings
 
 T = TypeVar("T")
@@ -82,6 +80,11 @@ class Client:
     @property
     def hung_up(self) -> bool:
         return bool(self.all(Hangup))
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the client knows that nothing follows."""
+        return bool(self.all(Hangup) or self.all(Linger))
 
 
 def post(body: bytes, *lines: bytes) -> bytes:

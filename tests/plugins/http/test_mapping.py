@@ -251,7 +251,7 @@ def test_a_broken_request_is_answered_after_those_before_it() -> None:
     client.reply(OK)
 
     assert client.statuses == [200, 400]
-    assert client.hung_up
+    assert client.said_goodbye
     assert client.send(GET) == []
 
 

@@ -196,7 +196,7 @@ def test_replies_become_answers(
         client.reply(reply)
 
     assert client.written.replace(DATE, b"") == expected
-    assert client.hung_up is (b"Connection: close" in expected)
+    assert client.said_goodbye is (b"Connection: close" in expected)
     assert len(client.all(End)) == 1
 
 

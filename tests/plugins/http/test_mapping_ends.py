@@ -131,6 +131,52 @@ def test_a_head_that_does_not_end_is_answered_with_408() -> None:
     client.wait(1)
 
     assert client.statuses == [408]
+    assert client.said_goodbye
+
+
+def test_a_client_that_still_sends_may_read_why_for_a_bounded_time() -> None:
+    client = Client()
+    client.send(b"\x00")
+    for _ in range(29):
+        client.wait(1)
+        client.send(b"more")
+        assert not client.hung_up
+
+    client.wait(1)
+
+    assert client.statuses == [400]
+    assert client.hung_up
+
+
+def test_a_client_that_reads_slowly_gets_the_rest_of_its_last_answer() -> None:
+    client = Client()
+    client.send(b"\x00")
+
+    client.wait(2, backlog=100)
+    assert not client.hung_up
+    client.wait(2)
+
+    assert client.hung_up
+
+
+def test_a_server_that_stops_waits_shortly_for_a_client_that_still_sends() -> None:
+    client = Client()
+    client.send(b"\x00")
+    client.did(client.mapping.stop(0.0))
+    client.wait(1)
+    client.send(b"more")
+
+    client.wait(1)
+
+    assert client.hung_up
+
+
+def test_a_client_that_said_that_it_sends_no_more_is_hung_up_on_at_once() -> None:
+    client = Client()
+
+    client.send(GET[:-2] + b"Connection: close\r\n\r\n")
+    client.reply(OK)
+
     assert client.hung_up
 
 
@@ -250,7 +296,7 @@ def test_a_server_that_stops_answers_what_is_in_flight() -> None:
 
     assert client.statuses == [200, 200]
     assert b"Connection: close" in client.written
-    assert client.hung_up
+    assert client.said_goodbye
 
 
 def test_a_server_that_stops_takes_a_request_that_has_begun() -> None:
@@ -262,7 +308,7 @@ def test_a_server_that_stops_takes_a_request_that_has_begun() -> None:
     client.reply(OK)
 
     assert client.statuses == [200]
-    assert client.hung_up
+    assert client.said_goodbye
 
 
 # Mounts.
