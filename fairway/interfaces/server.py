@@ -378,9 +378,10 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
 
     for task in asyncio.all_tasks(loop):
         task.cancel()
-    # Ends what Twisted keeps beside, such as its pool of threads, and then the loop.
-    loop.call_soon(reactor.fireSystemEvent, "shutdown")
-    loop.run_forever()
+    if getattr(reactor, "_asyncioEventloop", None) is loop:
+        # Ends what Twisted keeps beside, such as its pool of threads, and the loop.
+        loop.call_soon(reactor.fireSystemEvent, "shutdown")
+        loop.run_forever()
     loop.run_until_complete(loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close()

@@ -46,11 +46,12 @@ class Command(BaseCommand):
                 '"redis://localhost:6379/0", or use runserver.'
             )
         assembly.install()
+        layer = assembly.layer
         try:
             run(
                 lambda: InterfaceServer(
-                    assembly.layer, assembly.plugins, assembly.settings, assembly.site
+                    layer, assembly.plugins, assembly.settings, assembly.site
                 )
             )
         finally:
-            assembly.layer.close()
+            layer.close()
