@@ -65,13 +65,17 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     peers_per_address: int = 2_000
     """The same from one client address (IPv6: from one /64 network)."""
     handshakes_per_second: float = 200.0
-    """New peers per second from one client address; an HTTP request is none."""
+    """New peers per second from one client address; of HTTP, connections that make a
+    request and are not those of a trusted proxy."""
     messages_per_second: float = 1_000.0
-    """Events per second of one peer; beyond that its connection is not read."""
+    """Events per second of one peer, or requests of one HTTP connection; beyond that
+    the connection is not read."""
     unsent_bytes: int = 1024 * 1024
-    """Output waiting for one peer; beyond that it is disconnected."""
+    """Output waiting for one peer; beyond that it is disconnected. HTTP keeps on disk
+    what is more, see `spool_response`."""
     held_events: int = 16
-    """Events of one peer that wait for a worker before its connection is not read."""
+    """Events of one peer, or requests of one HTTP connection, that wait for a worker
+    before the connection is not read."""
     held_bytes: int = 256 * 1024
     """Bytes of such events."""
 

@@ -103,13 +103,12 @@ class ProtocolHost:
         key: str | None = None,
         path: str | None = None,
         head: RequestHead | None = None,
+        handshake: bool = True,
     ) -> LocalPeer:
         """Begin a peer."""
         peers = self._backplane.peers
         if key is not None and (known := peers.find(f"{self.name}:{key}")):
             return known
-        # A request is no handshake: it comes on a connection, among many.
-        handshake = head is None or self.spec.ordering == "peer"
         try:
             address = self._admission.enter(
                 client, time.monotonic(), handshake=handshake

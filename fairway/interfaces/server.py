@@ -304,7 +304,7 @@ def _limits(settings: Settings, loaded: LoadedProtocol) -> Limits:
     common = msgspec.structs.asdict(settings.limits)
     limits = read_section({**common, **loaded.config.limits}, Limits, setting)
     for name, value in msgspec.structs.asdict(limits).items():
-        if value <= 0:
+        if not value > 0:  # also true of nan
             raise ConfigurationError(f'{setting}["{name}"]', "must be above 0")
     return limits
 

@@ -177,6 +177,7 @@ class RecordingHost:
         key: str | None = None,
         path: str | None = None,
         head: RequestHead | None = None,
+        handshake: bool = True,
     ) -> RecordingPeer:
         """Begin a peer; only the limit `peers` stands before it."""
         local = str(next(self._number))

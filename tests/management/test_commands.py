@@ -29,6 +29,22 @@ def test_protocols_shows_events_reply_keys_and_limits() -> None:
         assert word in text
 
 
+def test_protocols_shows_every_limit_and_the_sizes_of_heads_and_bodies() -> None:
+    text = _print("fairway", "protocols", PLUGINS={"http": {}, "websocket": {}})
+
+    for limit in (
+        *("peers=50000", "peers_per_address=2000", "handshakes_per_second=200.0"),
+        *("messages_per_second=1000.0", "unsent_bytes=1048576"),
+        *("held_events=16", "held_bytes=262144"),
+    ):
+        assert text.count(limit) == 2, limit
+    for size in (
+        *("max_request_line=8192", "max_header_bytes=65536", "max_header_fields=100"),
+        *("max_body=536870912", "max_message=1048576"),
+    ):
+        assert text.count(size) == 1, size
+
+
 def test_protocols_shows_the_limits_of_a_section() -> None:
     text = _print("fairway", "protocols", PLUGINS={"http": {"limits": {"peers": 7}}})
 

@@ -99,6 +99,7 @@ class Host(typing.Protocol):
         key: str | None = None,
         path: str | None = None,
         head: RequestHead | None = None,
+        handshake: bool = True,
     ) -> Peer:
         """Begin a peer; its first event follows by `emit`.
 
@@ -111,6 +112,8 @@ class Host(typing.Protocol):
             path: goes with every event of the peer.
             head: of a peer that began with an HTTP request: its path goes with every
                 event, its query string, headers, scheme and server with the first.
+            handshake: whether it counts against `handshakes_per_second`; False for one
+                of many on a connection that was counted already.
 
         Raises:
             PeerRefused: a limit stands before it, counted by the host. Answer on the

@@ -17,9 +17,6 @@ from fairway.plugins.http.transaction import Transaction
 
 __all__ = ["Arrival", "Intake"]
 
-_READ_AHEAD = 64 * 1024
-"""Bytes that may wait unread before the connection is not read."""
-
 Arrival: TypeAlias = Transaction | BodyReceived | RequestCompleted
 
 
@@ -48,7 +45,7 @@ class Intake:
         """Whether the connection is to be read."""
         return self._wants_events or (
             len(self.queue) < self._surroundings.config.max_pipelined
-            and self._parser.buffered < _READ_AHEAD
+            and self._parser.buffered < self._surroundings.read_ahead
         )
 
     def receive(self, data: bytes) -> None:

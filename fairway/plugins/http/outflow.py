@@ -10,9 +10,9 @@ import typing
 from fairway.kit import Stream
 from fairway.plugins.http.spool import Spool, Spools
 
-__all__ = ["Outflow"]
+__all__ = ["IN_MEMORY", "Outflow"]
 
-_IN_MEMORY = 256 * 1024
+IN_MEMORY = 256 * 1024
 """Bytes of one connection that wait in memory before the disk is used."""
 _CHUNK = 256 * 1024
 """Bytes that are read from disk at once."""
@@ -31,12 +31,14 @@ class Outflow:
 
     Args:
         limit: bytes of one connection that may wait on disk.
+        memory: bytes of it that may wait in memory.
     """
 
     __slots__ = (
         "_blocked",
         "_closing",
         "_limit",
+        "_memory",
         "_owner",
         "_reading",
         "_ready",
@@ -46,12 +48,19 @@ class Outflow:
     )
 
     def __init__(
-        self, owner: _Owner, stream: Stream, spools: Spools, limit: int
+        self,
+        owner: _Owner,
+        stream: Stream,
+        spools: Spools,
+        limit: int,
+        *,
+        memory: int = IN_MEMORY,
     ) -> None:
         self._owner = owner
         self._stream = stream
         self._spools = spools
         self._limit = limit
+        self._memory = memory
         self._spool: Spool | None = None
         self._ready = True
         self._closing = False
@@ -82,7 +91,7 @@ class Outflow:
         """Send bytes, or keep them."""
         if self._spool is None:
             unsent = self._stream.unsent_bytes
-            if self._ready or unsent + len(data) <= _IN_MEMORY:
+            if self._ready or unsent + len(data) <= self._memory:
                 self._stream.write(data)
                 return
             self._spool = self._spools.open(self._limit, self._look, self._failed)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from fairway.plugins.http.spec import HttpConfig
 
-__all__ = ["LINGER", "LINGER_AT_MOST", "Phase", "Progress", "times_of"]
+__all__ = ["LINGER", "LINGER_AT_MOST", "Phase", "Progress", "Rate", "times_of"]
 
 LINGER = 2.0
 """Seconds of silence after which a connection on which everything is said is closed.
@@ -50,6 +50,27 @@ def times_of(config: HttpConfig) -> tuple[float | None, ...]:
         Phase.CLOSED: None,
     }
     return tuple(times[phase] for phase in Phase)
+
+
+class Rate:
+    """How often something may happen: the leaky bucket as a meter (ITU-T I.371).
+
+    Args:
+        rate: times per second; a second's worth may happen at once.
+    """
+
+    __slots__ = ("_interval", "_used_until")
+
+    def __init__(self, rate: float) -> None:
+        self._interval = 1.0 / rate
+        self._used_until = 0.0
+
+    def take(self, now: float) -> float:
+        """Count once; return the seconds to wait before the next, mostly 0.0."""
+        self._used_until = max(self._used_until, now) + self._interval
+        # Half of what may happen at once is there again then.
+        over = self._used_until - now - 1.0
+        return over + 0.5 if over > 0.0 else 0.0
 
 
 class Progress:

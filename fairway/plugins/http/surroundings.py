@@ -13,7 +13,10 @@ from fairway.plugins.http.pace import times_of
 from fairway.plugins.http.proxy import Origin, TrustedProxies
 from fairway.plugins.http.spec import HttpConfig
 
-__all__ = ["Connection", "Surroundings"]
+__all__ = ["READ_AHEAD", "Connection", "Surroundings"]
+
+READ_AHEAD = 64 * 1024
+"""Bytes that may wait unread before a connection is not read."""
 
 
 class Connection(Struct, frozen=True):
@@ -33,12 +36,19 @@ class Surroundings:
     Args:
         points: what is mounted on http, longest prefix first.
         token: makes names of channels unique among processes.
+        read_ahead: bytes of a connection that may wait unread.
     """
 
     def __init__(
-        self, config: HttpConfig, points: Sequence[MountPoint], token: str
+        self,
+        config: HttpConfig,
+        points: Sequence[MountPoint],
+        token: str,
+        *,
+        read_ahead: int = READ_AHEAD,
     ) -> None:
         self.config = config
+        self.read_ahead = read_ahead
         self.mounts = Mounts(points)
         self.proxies = TrustedProxies(config.trusted_proxies)
         self.times = times_of(config)

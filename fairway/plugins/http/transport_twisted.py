@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
 
+import msgspec
+
 from fairway.kit import (
     BaseProtocol,
     Content,
@@ -32,11 +34,12 @@ from fairway.kit import (
 from fairway.plugins.http import steps as do
 from fairway.plugins.http.exchange import HttpExchange
 from fairway.plugins.http.mapping import HttpMapping
-from fairway.plugins.http.outflow import Outflow
+from fairway.plugins.http.outflow import IN_MEMORY, Outflow
+from fairway.plugins.http.pace import Rate
 from fairway.plugins.http.proxy import Origin
 from fairway.plugins.http.spec import HttpConfig
 from fairway.plugins.http.spool import Spool, Spools
-from fairway.plugins.http.surroundings import Connection, Surroundings
+from fairway.plugins.http.surroundings import READ_AHEAD, Connection, Surroundings
 
 __all__ = ["HttpProtocol"]
 
@@ -50,6 +53,7 @@ class _Held(IntFlag):
     HOST = 2
     MOUNT = 4
     DISK = 8
+    RATE = 16
 
 
 class _HttpConnection:
@@ -57,12 +61,14 @@ class _HttpConnection:
 
     __slots__ = (
         "_accept",
+        "_counted",
         "_deadline",
         "_exchange",
         "_held",
         "_mapping",
         "_performing",
         "_protocol",
+        "_rate",
         "_spool",
         "_todo",
         "_upgraded",
@@ -77,8 +83,13 @@ class _HttpConnection:
         self.stream = stream
         self.peer: Peer | None = None
         """The current request's, once a consumer may know of it."""
+        limits = protocol.host.limits
         self.outflow = Outflow(
-            self, stream, protocol.spools, protocol.config.spool_response
+            self,
+            stream,
+            protocol.spools,
+            protocol.config.spool_response,
+            memory=min(IN_MEMORY, limits.unsent_bytes),
         )
         self._protocol = protocol
         self._mapping = mapping
@@ -90,6 +101,9 @@ class _HttpConnection:
         self._upgraded: StreamHandler | None = None
         self._spool: Spool | None = None
         self._held = _Held(0)
+        self._rate = Rate(limits.messages_per_second)
+        # Whether the limit of handshakes has seen this connection.
+        self._counted = protocol.is_proxy(stream)
         self._performing = False
         self._todo: list[do.HttpStep] = []
         mapping.opened(self.now())
@@ -246,6 +260,7 @@ class _HttpConnection:
             case Write(data=data):
                 self.outflow.write(data)
             case do.Dispatch():
+                self._spend()
                 self._dispatch(step)
             case do.End():
                 self._end(step)
@@ -260,6 +275,7 @@ class _HttpConnection:
             case do.Flush() if self._spool is not None:
                 self._spool.flush(self._flushed)
             case do.Open(point=point, head=head):
+                self._spend()
                 self._open(point, head)
             case do.Feed(data=data) if self._exchange is not None:
                 self._exchange.fed(data)
@@ -282,12 +298,26 @@ class _HttpConnection:
     def _dispatch(self, step: do.Dispatch) -> None:
         host = self._protocol.host
         try:
-            self.peer = host.open_peer(self, client=step.head.client, head=step.head)
+            self.peer = host.open_peer(
+                self,
+                client=step.head.client,
+                head=step.head,
+                handshake=not self._counted,
+            )
         except PeerRefused as refused:
             full = refused.limit == "peers"
             self.perform(self._mapping.not_admitted(full, self.now()))
             return
+        self._counted = True
         host.emit(self.peer, step.channel, step.content)
+
+    def _spend(self) -> None:
+        """Count a request; above the rate the connection is not read for a while."""
+        wait = self._rate.take(self.now())
+        if wait and not self._held & _Held.RATE:
+            self.hold(_Held.RATE, False)
+            clock = self._protocol.host.clock
+            clock.call_at(self.now() + wait, lambda: self.hold(_Held.RATE, True))
 
     def _end(self, end: do.End) -> None:
         if self.peer is not None:
@@ -331,6 +361,7 @@ class _HttpConnection:
         assert accept is not None
         self._deadline.cancel()
         self._protocol.forget(self)
+        self.hold(_Held.RATE, True)
         try:
             self._upgraded = accept(self.stream)
         except PeerRefused:
@@ -382,8 +413,13 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
 
     async def start(self) -> None:
         """Listen on all endpoints."""
+        limits = self.host.limits
+        waiting = min(self.config.max_pipelined, limits.held_events)
         self._surroundings = Surroundings(
-            self.config, self.host.mounts("http"), secrets.token_hex(6)
+            msgspec.structs.replace(self.config, max_pipelined=waiting),
+            self.host.mounts("http"),
+            secrets.token_hex(6),
+            read_ahead=min(READ_AHEAD, limits.held_bytes),
         )
         for endpoint in self.config.bind:
             self.listeners.append(await self.host.listen_stream(endpoint, self.accept))
@@ -398,11 +434,12 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         assert surroundings is not None
         address = _address(stream)
         limits = self.host.limits
-        is_proxy = surroundings.proxies.trusts(stream.client)
         if len(self._connections) >= limits.peers:
             self.host.drop(Drop.LIMIT, None, "peers")
             raise PeerRefused("peers", stream.client)
-        if self._per_address[address] >= limits.peers_per_address and not is_proxy:
+        if self._per_address[address] >= limits.peers_per_address and not (
+            self.is_proxy(stream)
+        ):
             self.host.drop(Drop.LIMIT, None, "peers_per_address")
             raise PeerRefused("peers_per_address", stream.client)
         self._per_address[address] += 1
@@ -417,6 +454,11 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         connection = _HttpConnection(self, stream, mapping)
         self._connections.add(connection)
         return connection
+
+    def is_proxy(self, stream: Stream) -> bool:
+        """Return whether a trusted proxy is at the other end."""
+        surroundings = self._surroundings
+        return surroundings is not None and surroundings.proxies.trusts(stream.client)
 
     def forget(self, connection: _HttpConnection) -> None:
         """Drop a connection that has ended, or speaks something else."""
