@@ -215,6 +215,17 @@ def test_a_server_header_is_written_unless_the_site_has_its_own() -> None:
     assert DATE not in second
 
 
+@pytest.mark.parametrize("byte", [*range(9), *range(10, 32), 0x7F])
+def test_no_byte_that_ends_lines_leaves_in_a_header(byte: int) -> None:
+    client = Client()
+    client.send(GET)
+
+    with pytest.raises(LocalProtocolError):
+        client.reply({**OK, "headers": [[b"a", b"b%cc" % byte]]})
+
+    assert client.written == b""
+
+
 # Replies that cannot be carried: (why, replies of which the last is wrong).
 WRONG: list[tuple[str, list[Content]]] = [
     ("an unknown key", [{"staus": 200}]),
