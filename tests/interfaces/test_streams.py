@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fairway.core.exceptions import ConfigurationError, PeerRefused
-from fairway.core.plugin.wire import Listener
+from fairway.core.plugin.wire import Listener, Stream
 from fairway.interfaces import endpoints
 from fairway.interfaces.clock import Wheel
 from fairway.interfaces.streams_twisted import listen_twisted
@@ -168,6 +168,54 @@ def test_it_may_be_held_from_within_received(place: Place) -> None:
             wait_until(lambda seen=seen: len(recorder.data) > seen)  # type: ignore[misc]
 
         assert len(recorder.data) == 150_000
+
+
+def test_what_is_sent_after_a_half_close_still_arrives(
+    place: Place, client: socket.socket
+) -> None:
+    data = bytes(range(256)) * 64
+
+    def end(stream: Stream) -> None:
+        stream.write(data)
+        stream.half_close()
+
+    place.on_stream(end)
+    assert read_exactly(client, len(data)) == data
+    client.sendall(b"more")
+
+    wait_until(lambda: place.recorders[0].data == b"more")
+    assert not place.recorders[0].ends
+
+
+def test_a_half_close_is_the_end_for_a_reader(
+    place: Place, client: socket.socket
+) -> None:
+    place.on_stream(lambda stream: stream.write(b"bye"))
+    place.on_stream(lambda stream: stream.half_close())
+    if place.kind == "tls":  # which has no such half
+        place.on_stream(lambda stream: stream.close())
+
+    assert read_to_end(client) == b"bye"
+
+
+def test_a_stream_closes_after_a_half_close(
+    place: Place, client: socket.socket
+) -> None:
+    place.on_stream(lambda stream: stream.half_close())
+    place.on_stream(lambda stream: stream.close())
+
+    assert read_to_end(client) == b""
+    wait_until(lambda: place.recorders[0].ends == [""])
+
+
+def test_a_half_close_of_a_stream_that_is_full_loses_nothing(
+    place: Place, client: socket.socket
+) -> None:
+    written = fill(place)
+    place.on_stream(lambda stream: stream.half_close())
+    place.on_stream(lambda stream: stream.close())
+
+    assert len(read_to_end(client)) == written
 
 
 def test_unsent_bytes_are_counted(place: Place, client: socket.socket) -> None:
