@@ -141,8 +141,11 @@ def make_layer(
     Raises:
         ConfigurationError: nobody offers the scheme, or its package is missing.
     """
-    scheme = urlsplit(url).scheme
     setting = 'FAIRWAY["LAYER"]'
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise ConfigurationError(setting, f"is no URL: {error}") from None
     if scheme not in schemes:
         raise ConfigurationError(
             setting,

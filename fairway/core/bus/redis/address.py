@@ -42,15 +42,22 @@ def read_url(url: str) -> Address:
     Raises:
         ConfigurationError: it cannot be read.
     """
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    unix = parts.scheme in {"unix", "redis+unix"}
+    # What stands in the wrong place may be a part of the password: it is not shown.
     try:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        unix = parts.scheme in {"unix", "redis+unix"}
         host, port = parts.hostname or "localhost", parts.port or _PORT
         database = options.pop("db", "0") if unix else parts.path.strip("/") or "0"
         number = int(database)
-    except ValueError as error:
-        raise ConfigurationError(_SETTING, f"cannot be read: {error}") from None
+        if not unix and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+            raise ValueError
+    except ValueError:
+        raise ConfigurationError(
+            _SETTING,
+            "cannot be read: host, port or database is wrong, or the password holds "
+            "one of / ? # [ ] @, which are written as %2F %3F %23 %5B %5D %40",
+        ) from None
     if unknown := sorted(options.keys() - _TLS_OPTIONS):
         raise ConfigurationError(_SETTING, f"has the unknown option {unknown[0]!r}")
     where = parts.path if unix else f"{parts.netloc.rpartition('@')[2]}/{number}"
