@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 
+from fairway.core.assembly import Assembly
 from fairway.core.exceptions import FairwayError
 
-__all__ = ["told_in_one_message"]
+__all__ = ["refuse_memory_layer", "told_in_one_message"]
 
 
 @contextmanager
@@ -23,3 +24,17 @@ def told_in_one_message() -> Iterator[None]:
         yield
     except FairwayError as error:
         raise CommandError(str(error)) from error
+
+
+def refuse_memory_layer(assembly: Assembly, this: str, others: str) -> None:
+    """Stop a process of its own whose layer lives in one process only.
+
+    Raises:
+        CommandError: the layer is `memory://`.
+    """
+    if assembly.settings.layer.startswith("memory:"):
+        raise CommandError(
+            f"{this} of its own cannot share memory:// with {others}. "
+            'Set FAIRWAY["LAYER"] to a layer between processes, such as '
+            '"redis://localhost:6379/0", or use runserver.'
+        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from fairway.core.assembly import assemble
 from fairway.interfaces.server import InterfaceServer, run
 from fairway.management.logs import log_to_console
-from fairway.management.mistakes import told_in_one_message
+from fairway.management.mistakes import refuse_memory_layer, told_in_one_message
 
 
 class Command(BaseCommand):
@@ -39,12 +39,7 @@ class Command(BaseCommand):
         if options["port"] is not None:
             bind = [f"tcp:{options['port']}:interface=127.0.0.1"]
         assembly = assemble(sections={"http": {"bind": bind}} if bind else {})
-        if assembly.settings.layer.startswith("memory:"):
-            raise CommandError(
-                "An interface server of its own cannot share memory:// with workers. "
-                'Set FAIRWAY["LAYER"] to a layer between processes, such as '
-                '"redis://localhost:6379/0", or use runserver.'
-            )
+        refuse_memory_layer(assembly, "An interface server", "workers")
         assembly.install()
         layer = assembly.layer
         try:

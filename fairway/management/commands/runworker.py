@@ -6,14 +6,14 @@ import signal
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from fairway.core.assembly import assemble
 from fairway.core.metrics import Metrics, consumer_times
 from fairway.core.worker import Worker
 from fairway.management.logs import log_to_console
 from fairway.management.metrics import serve_metrics
-from fairway.management.mistakes import told_in_one_message
+from fairway.management.mistakes import refuse_memory_layer, told_in_one_message
 
 
 class Command(BaseCommand):
@@ -52,12 +52,7 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT; what was taken is run to its end."""
         log_to_console(options["verbosity"])
         assembly = assemble()
-        if assembly.settings.layer.startswith("memory:"):
-            raise CommandError(
-                "A worker of its own cannot share memory:// with an interface server. "
-                'Set FAIRWAY["LAYER"] to a layer between processes, such as '
-                '"redis://localhost:6379/0", or use runserver.'
-            )
+        refuse_memory_layer(assembly, "A worker", "an interface server")
         assembly.install()
         worker = Worker(
             assembly.layer,
