@@ -252,6 +252,49 @@ def test_a_wrong_password_is_named_and_shows_no_secret(
     assert [record.getMessage() for record in caplog.records] == [expected]
 
 
+def test_an_outage_whose_reason_changes_says_so_once_for_each_reason(
+    fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert send(layer, 0) is ACCEPTED
+    fresh_redis.execute("CONFIG", "SET", "requirepass", "another")
+    fresh_redis.password = "another"
+    fresh_redis.execute("CLIENT", "KILL", "TYPE", "normal")
+    assert [send(layer, 1) for _ in range(3)] == [UNAVAILABLE] * 3
+    fresh_redis.kill()
+    assert [send(layer, 2) for _ in range(3)] == [UNAVAILABLE] * 3
+    fresh_redis.password = None
+    fresh_redis.start()
+    send_until_accepted(layer, 3)
+
+    texts = [record.getMessage().partition("/0 ")[2] for record in caplog.records]
+    assert texts[:2] == [
+        "is unavailable: the server wants a password, and the URL has none",
+        "is unavailable, now: Connection refused",
+    ]
+    assert texts[2].startswith("is available again after ")
+    assert len(texts) == 3
+
+
+def test_the_end_of_an_outage_says_how_much_had_no_answer(
+    fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(loop: Loop) -> None:
+        assert await asyncio.to_thread(send, layer, 0) is ACCEPTED
+        fresh_redis.pause()
+        loop.port.post(Send("in", content(1)))
+        await asyncio.to_thread(send, layer, 2, 0.5)
+        await until(lambda: outages(caplog)[0], PATIENCE)
+        await until(lambda: layer.drops.counts(), PATIENCE)
+        fresh_redis.resume()
+        await until(lambda: outages(caplog)[1], PATIENCE)
+
+    in_loop(layer, scenario)
+
+    assert layer.drops.counts()["in", Drop.UNKNOWN] == 1
+    [end] = [r.getMessage() for r in caplog.records if "again" in r.getMessage()]
+    assert end.endswith("; 2 operations had no answer")
+
+
 def test_a_missing_password_is_named() -> None:
     with RedisServer(password="right") as server:
         layer = RedisLayer(server.url.replace(":right@", ""), LayerPolicy())

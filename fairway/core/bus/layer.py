@@ -334,7 +334,8 @@ class ChannelLayer(ABC):
       member. One sender's messages reach each member in order.
     - Group sends never answer FULL; members that are full are skipped and counted.
     - Nothing is ever sent twice: an unknown outcome counts as sent.
-    - An outage is logged by the layer: once when it begins, once when it ends.
+    - An outage is logged by the layer: when it begins, when its reason changes, and
+      once when it ends.
     """
 
     url: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Sequence
 
-from fairway.core.bus.layer import LayerPolicy, Receiver
+from fairway.core.bus.layer import LayerPolicy, Outcome, Receiver
 from fairway.core.bus.redis.address import Address
 from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.outage import Outage
@@ -23,7 +24,7 @@ class Bus(typing.Protocol):
     policy: LayerPolicy
     drops: Drops
 
-    def settle(self, flush: Flush) -> None:
+    def settle(self, flush: Flush, outcomes: Sequence[Outcome]) -> None:
         """Count and log what a flush met on its way."""
 
     def ring(self, key: str) -> None:

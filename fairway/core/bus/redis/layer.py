@@ -71,7 +71,7 @@ class RedisLayer(ChannelLayer):
                 )
                 pushes = flush.second(link.exchange(flush.first(), deadline))
                 outcomes = flush.finish(link.exchange(pushes, deadline))
-                self.settle(flush)
+                self.settle(flush, outcomes)
                 link.exchange(flush.reaps, deadline)
                 if flush.outdated:
                     link.close()
@@ -179,8 +179,10 @@ class RedisLayer(ChannelLayer):
         with suppress(LinkDown), self._pool.link(deadline) as link:
             link.exchange([("RPUSH", key, b""), ("PEXPIRE", key, _BELL_LIFE)], deadline)
 
-    def settle(self, flush: Flush) -> None:
+    def settle(self, flush: Flush, outcomes: Sequence[Outcome]) -> None:
         """Count and log what a flush met on its way."""
+        if unknown := outcomes.count(Outcome.UNKNOWN):
+            self.outage.unanswered(unknown)
         for channel, reason, count in flush.dropped:
             self.drops.add(channel, reason, count)
         if flush.refusal is not None:

@@ -1,4 +1,4 @@
-"""Says once per process that a server is away, and once that it is back."""
+"""Says per process that a server is away, why, and once that it is back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import threading
 import time
 
 __all__ = ["Backoff", "Outage"]
+
+_MOST_REASONS = 5
+"""Reasons of one outage that are logged, each once."""
 
 log = logging.getLogger("fairway.core.bus.redis")
 
@@ -27,6 +30,8 @@ class Outage:
         self._lock = threading.Lock()
         self._since: float | None = None
         self._over = float("-inf")
+        self._reasons: set[str] = set()
+        self._unanswered = 0
 
     def begin(self, reason: str, good_until: float) -> None:
         """Note a failure.
@@ -37,10 +42,24 @@ class Outage:
                 belongs to that one.
         """
         with self._lock:
-            if self._since is not None or good_until < self._over:
+            if self._since is None:
+                if good_until < self._over:
+                    return
+                self._since = time.monotonic()
+                self._reasons = {reason}
+                changed = ""
+            elif reason in self._reasons or len(self._reasons) == _MOST_REASONS:
                 return
-            self._since = time.monotonic()
-        log.error("channel layer %s %s: %s", self._url, self._began, reason)
+            else:
+                self._reasons.add(reason)
+                changed = ", now"
+        began = self._began + changed
+        log.error("channel layer %s %s: %s", self._url, began, reason)
+
+    def unanswered(self, count: int) -> None:
+        """Note operations that were written without an answer: told when it ends."""
+        with self._lock:
+            self._unanswered += count
 
     def end(self) -> None:
         """Note a success."""
@@ -51,7 +70,11 @@ class Outage:
                 return
             self._over = time.monotonic()
             lasted, self._since = self._over - self._since, None
-        log.warning("channel layer %s %s after %.1f s", self._url, self._ended, lasted)
+            unanswered, self._unanswered = self._unanswered, 0
+        lost = f"; {unanswered} operations had no answer" if unanswered else ""
+        log.warning(
+            "channel layer %s %s after %.1f s%s", self._url, self._ended, lasted, lost
+        )
 
 
 class Backoff:

@@ -11,11 +11,15 @@ from functools import partial
 
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
+    Forward,
+    GroupSend,
     LayerPort,
     Mailbox,
     MailboxOwner,
     Operation,
     Outcome,
+    Send,
+    channel_of,
 )
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.flush import Flush
@@ -24,6 +28,7 @@ from fairway.core.bus.redis.line import Line
 from fairway.core.bus.redis.mailbox import RedisMailbox
 from fairway.core.bus.redis.resp import Answer, Command, LinkDown
 from fairway.core.bus.redis.wire import Wire
+from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
 
 __all__ = ["RedisPort", "claim_command"]
@@ -201,13 +206,21 @@ class RedisPort(LayerPort):
         self, wire: Wire, flush: Flush, posted: list[_Posted], answers: list[Answer]
     ) -> None:
         outcomes = flush.finish(answers)
-        self.bus.settle(flush)
+        self.bus.settle(flush, outcomes)
+        if Outcome.UNKNOWN in outcomes:
+            self._count_unknown(posted, outcomes)
         if flush.reaps:
             wire.exchange(flush.reaps, lambda _: None, APPLY_TIMEOUT)
         if flush.outdated:
             wire.close()
         # Apart from the connection, which an exception here would end.
         self.loop.call_soon(self._tell, posted, outcomes)
+
+    def _count_unknown(self, posted: list[_Posted], outcomes: list[Outcome]) -> None:
+        for each, outcome in zip(posted, outcomes, strict=True):
+            carries = isinstance(each.operation, Send | GroupSend | Forward)
+            if carries and outcome is Outcome.UNKNOWN:
+                self.bus.drops.add(channel_of(each.operation), Drop.UNKNOWN)
 
     def _tell(self, posted: list[_Posted], outcomes: list[Outcome]) -> None:
         self._flying -= len(posted)
