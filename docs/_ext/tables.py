@@ -45,11 +45,15 @@ def hooks() -> dict[str, Callable[..., Any]]:
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    """Return the parser of each command of `manage.py`."""
-    return {
-        name: load_command_class("fairway", name).create_parser("manage.py", name)
-        for name in _COMMANDS
-    }
+    """Return the parser of each command of `manage.py`, and of each subcommand."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for name in _COMMANDS:
+        parser = load_command_class("fairway", name).create_parser("manage.py", name)
+        found[name] = parser
+        for action in own_actions(parser):
+            if isinstance(action, argparse._SubParsersAction):
+                found |= {f"{name} {sub}": own for sub, own in action.choices.items()}
+    return found
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

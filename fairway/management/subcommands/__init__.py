@@ -1,0 +1,1 @@
+"""What stands behind `manage.py fairway`: one module for each subcommand."""
