@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from fairway.core.bus import registry
 from fairway.core.bus.channels import set_after_commit
 from fairway.core.bus.layer import ChannelLayer, LayerPolicy
+from fairway.core.bus.record import READABLE, VERSION
 from fairway.core.consumer.routing import Router
 from fairway.core.exceptions import ConfigurationError, FairwayError, nearest
 from fairway.core.plugin.hookspecs import hookimpl
@@ -73,6 +74,9 @@ class Assembly:
     def __init__(
         self, settings: Settings, builtin: Mapping[str, object] | None = None
     ) -> None:
+        if settings.bus_version not in {None, *READABLE}:
+            readable = " or ".join(map(str, sorted(READABLE)))
+            raise ConfigurationError('FAIRWAY["BUS_VERSION"]', f"must be {readable}")
         self.plugins = Plugins(settings, {"core": _Core(), **(builtin or {})})
         self.settings = self.plugins.settings
 
@@ -181,7 +185,10 @@ def make_policy(settings: Settings, plugins: Plugins) -> LayerPolicy:
         return _first(expiries, channel, ORDERED_EXPIRY if ordered else EXPIRY)
 
     return LayerPolicy(
-        capacity=capacity, expiry=expiry, max_content=settings.max_content
+        capacity=capacity,
+        expiry=expiry,
+        max_content=settings.max_content,
+        version=settings.bus_version or VERSION,
     )
 
 

@@ -73,7 +73,7 @@ class Metrics(Collector):
         )
         age = GaugeMetricFamily(
             "fairway_queue_oldest_seconds",
-            "How long the oldest message has waited, where the layer knows.",
+            "How long the oldest message has waited.",
             labels=("channel",),
         )
         try:

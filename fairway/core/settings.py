@@ -106,6 +106,9 @@ class Settings(
     metrics_token: Secret | None = None
     """What `Authorization: Bearer ...` must carry at `/-/metrics` of interface servers;
     None serves no metrics there."""
+    bus_version: int | None = None
+    """Version of the records that this process writes, named while processes of an
+    older fairway serve the site too; None is this release's own."""
     threads: int = 8
     """Threads of one worker process."""
     grace: float = 30.0

@@ -485,6 +485,18 @@ class QueueConformance(LayerCase):
         found = layer.statistics(["a", "b"])
 
         assert {name: each.waiting for name, each in found.items()} == {"a": 3, "b": 0}
+        assert (found["a"].oldest_age or 0.0) < PATIENCE
+        assert found["b"].oldest_age is None
+
+    def test_a_message_says_when_it_was_sent(self, layer: ChannelLayer) -> None:
+        before = time.monotonic()
+        layer.send("a", content(1), expiry=30)
+        after = time.monotonic()
+
+        [delivery] = layer.receiver(["a"]).take(1, PATIENCE)
+
+        assert delivery.sent is not None
+        assert before - 0.1 <= delivery.sent <= after + 0.1
 
     def test_flush_forgets_messages_and_claims_but_no_receiver(
         self, layer: ChannelLayer

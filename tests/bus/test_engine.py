@@ -183,7 +183,7 @@ def test_a_discard_of_no_member_leaves_no_record(engine: Engine) -> None:
 def test_events_travel_as_one_entry_of_their_size(engine: Engine) -> None:
     engine.apply(Send("in", X, events=(X, X), order=4, state=X), 0.0)
 
-    ((_, (_, kind, body, size)),) = engine.take(["in"], 10, 0.0)
+    ((_, (_, kind, body, size, _)),) = engine.take(["in"], 10, 0.0)
 
     assert (kind, size) == (Kind.EVENT, 3 * len(X))
     assert isinstance(body, Event)

@@ -221,8 +221,8 @@ def test_what_is_no_record_is_counted_and_disturbs_nobody(
     receiver = layer.receiver(["in"])
     layer.send("in", content(1))
     (key,) = redis_server.execute("KEYS", "*:in")
-    canary = pack(Kind.CANARY, Canary(1), 4e9)
-    redis_server.execute("RPUSH", key, "", "garbage", b"\x02" + canary[1:])
+    canary = pack(Kind.CANARY, Canary(1), 4e9, life=60)
+    redis_server.execute("RPUSH", key, "", "garbage", b"\x63" + canary[1:])
     layer.send("in", content(2))
 
     assert numbers(take_all(receiver, 2)) == [1, 2]

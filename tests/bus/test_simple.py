@@ -124,7 +124,7 @@ def test_members_of_a_dead_process_are_taken_out() -> None:
 
 def test_what_is_no_record_is_counted() -> None:
     layer = Failing()
-    for record in (b"garbage", b"\x02" + bytes(20)):
+    for record in (b"garbage", b"\x63" + bytes(20)):
         layer.push("in", record, ttl=60, capacity=10)
 
     assert layer.receiver(["in"]).take(10, 0.1) == []

@@ -11,6 +11,7 @@ from django.test import override_settings
 from fairway.core import assembly
 from fairway.core.bus import registry
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.record import VERSION
 from fairway.core.settings import read_settings
 
 
@@ -74,6 +75,16 @@ def test_protocols_learn_what_django_allows_while_debugging() -> None:
     with override_settings(DEBUG=True, ALLOWED_HOSTS=[]):
         assert "127.0.0.1" in made.site.allowed_hosts
         assert made.site.debug
+
+
+def test_the_version_on_the_bus_can_be_an_older_one_that_is_still_read() -> None:
+    assert _assemble().layer.policy.version == VERSION
+    assert _assemble(BUS_VERSION=1).layer.policy.version == 1
+    for unknown in (0, 99):
+        with pytest.raises(
+            ImproperlyConfigured, match=r'"BUS_VERSION"\] must be 1 or 2'
+        ):
+            _assemble(BUS_VERSION=unknown)
 
 
 def test_an_installed_assembly_gives_channels_their_layer() -> None:

@@ -27,8 +27,8 @@ from fairway.core.names import local_of, mailbox_of
 
 __all__ = ["MAILBOX_BYTES", "PROVISIONAL_LEASE", "Engine", "Entry"]
 
-Entry = tuple[float, Kind, Body, int]
-"""What waits on a channel: deadline, kind, body, bytes of content."""
+Entry = tuple[float, Kind, Body, int, float]
+"""What waits on a channel: deadline, kind, body, bytes of content, when it was sent."""
 
 MAILBOX_BYTES = 64 * 1024 * 1024
 """Bytes of content that may wait in a mailbox."""
@@ -143,9 +143,11 @@ class Engine:
         return True
 
     def statistics(self, channel: str, now: float) -> ChannelStatistics:
-        """Return the state of a channel; its age is unknown to this engine."""
-        waiting = len(self._queues[channel].entries) if self.has(channel, now) else 0
-        return ChannelStatistics(waiting, None)
+        """Return the state of a channel."""
+        if not self.has(channel, now):
+            return ChannelStatistics(0, None)
+        entries = self._queues[channel].entries
+        return ChannelStatistics(len(entries), now - entries[0][4])
 
     def _take_one(self, name: str, limit: int, now: float) -> list[tuple[str, Entry]]:
         queue = self._queues[name]
@@ -169,11 +171,11 @@ class Engine:
         size = len(send.content)
         if send.events is not None:
             size += sum(map(len, send.events))
-        entry: Entry = (now + expiry_of(send, self.policy), *body_of(send), size)
-        return self._push(queue_of(send), entry, now)
+        deadline = now + expiry_of(send, self.policy)
+        return self._push(queue_of(send), (deadline, *body_of(send), size, now), now)
 
     def _control(self, operation: op.Operation, now: float) -> Outcome:
-        entry: Entry = (now + op.CONTROL_EXPIRY, *body_of(operation), 0)
+        entry: Entry = (now + op.CONTROL_EXPIRY, *body_of(operation), 0, now)
         return self._push(queue_of(operation), entry, now)
 
     def _push(self, name: str, entry: Entry, now: float) -> Outcome:
@@ -204,12 +206,12 @@ class Engine:
         self._reap(group, now)
         deadline = now + expiry_of(send, self.policy)
         size = len(send.content)
-        shared: Entry = (deadline, *body_of(send), size)
+        shared: Entry = (deadline, *body_of(send), size, now)
         for mailbox in group.mailboxes:
             if self._push(f"{mailbox}!", shared, now) is Outcome.FULL:
                 self.dropped.append((mailbox, Drop.FULL, 1))
         message = Message("", Raw(send.content))
-        plain: Entry = (deadline, Kind.MESSAGE, message, size)
+        plain: Entry = (deadline, Kind.MESSAGE, message, size, now)
         for channel in group.plain:
             if channel not in send.exclude:
                 if self._push(channel, plain, now) is Outcome.FULL:

@@ -18,7 +18,7 @@ from typing import TypeAlias, final
 
 from msgspec import Struct
 
-from fairway.core.bus.record import Body, Kind, Message
+from fairway.core.bus.record import VERSION, Body, Kind, Message
 from fairway.core.content import DEFAULT_MAX_CONTENT, Content, Encoded, decode_content
 from fairway.core.drops import Drops
 from fairway.core.exceptions import ChannelFull, LayerUnavailable
@@ -162,6 +162,8 @@ class Delivery(Struct, frozen=True):
     body: Body
     deadline: float
     """When it expires, in seconds of this process's `time.monotonic()`."""
+    sent: float | None = None
+    """When it was sent, in the same clock; None when an older process did not say."""
 
     def content(self) -> Content:
         """Return what was sent.
@@ -196,6 +198,7 @@ class LayerPolicy:
             groups.
         group_expiry: seconds after its last add that a normal channel stays a member
             of a group.
+        version: of the records that this process writes, see `record.READABLE`.
     """
 
     MAILBOX_CAPACITY = 20_000
@@ -211,6 +214,7 @@ class LayerPolicy:
         mailbox_capacity: int = MAILBOX_CAPACITY,
         mailbox_lease: float = MAILBOX_LEASE,
         group_expiry: float = GROUP_EXPIRY,
+        version: int = VERSION,
     ) -> None:
         self.capacity = capacity
         self.expiry = expiry
@@ -218,6 +222,7 @@ class LayerPolicy:
         self.mailbox_capacity = mailbox_capacity
         self.mailbox_lease = mailbox_lease
         self.group_expiry = group_expiry
+        self.version = version
 
 
 class Receiver(ABC):

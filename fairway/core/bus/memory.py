@@ -321,5 +321,5 @@ class _MemoryPort(LayerPort):
 
 
 def _delivery(channel: str, entry: Entry) -> Delivery:
-    deadline, kind, body, _ = entry
-    return Delivery(channel, kind, body, deadline)
+    deadline, kind, body, _, sent = entry
+    return Delivery(channel, kind, body, deadline, sent)

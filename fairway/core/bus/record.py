@@ -1,25 +1,26 @@
 """Records: the form in which operations wait on the bus.
 
-A record is a header of ten bytes and a body:
+A record is a header and a body:
 
     version (1 byte) · kind (1 byte) · deadline (8 bytes, big endian, milliseconds of
-    the bus's clock) · body (a MessagePack array, see the class of each kind)
+    the bus's clock) · since version 2: when it was sent (8 bytes, like the deadline) ·
+    body (a MessagePack array, see the class of each kind)
 
-`docs/reference/bus.md` documents the format with test vectors; a process reads the
-versions in `READABLE`.
+`docs/reference/bus.md` documents the format with test vectors. A process reads the
+versions in `READABLE` and writes the one that the setting `BUS_VERSION` names, so that
+old and new processes can serve a site together; `docs/how-to/deploy.md` says how.
 """
 
 from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
 __all__ = [
-    "HEADER_SIZE",
     "READABLE",
     "VERSION",
     "Body",
@@ -33,18 +34,25 @@ __all__ = [
     "Lost",
     "Membership",
     "Message",
+    "Record",
     "RecordError",
     "pack",
     "peek_deadline",
     "unpack",
 ]
 
-VERSION = 1
-READABLE = frozenset({1})
-HEADER_SIZE = 10
+VERSION = 2
+"""What a process writes unless `BUS_VERSION` says otherwise.
 
-_HEADER = struct.Struct(">BBQ")
+A version becomes the default one release after the first that reads it.
+"""
+READABLE = frozenset({1, 2})
+
+# All versions begin alike: the scripts on Redis read kind and deadline of any record.
+_START = struct.Struct(">BBQ")
+_HEADER = struct.Struct(">BBQQ")
 _DEADLINE = struct.Struct(">Q")
+_SENT_SINCE = 2
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -173,35 +181,69 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
 _KINDS: dict[int, Kind] = {int(kind): kind for kind in Kind}
 
 
-def pack(kind: Kind, body: Body, deadline: float) -> bytes:
+class Record(NamedTuple):
+    """What was read; times are seconds of the bus's clock."""
+
+    kind: Kind
+    body: Body
+    deadline: float
+    sent: float | None
+    """When it was put on its queue, None when its version does not say."""
+
+
+def pack(
+    kind: Kind, body: Body, sent: float, *, life: float, version: int = VERSION
+) -> bytes:
     """Write a record.
 
     Args:
-        deadline: seconds of the bus's clock.
+        sent: this moment, in seconds of the bus's clock.
+        life: seconds until nobody wants it any more.
+        version: one of `READABLE`.
     """
-    header = _HEADER.pack(VERSION, kind, max(0, int(deadline * 1000)))
+    deadline = max(0, int((sent + life) * 1000))
+    if version < _SENT_SINCE:
+        return _START.pack(version, kind, deadline) + _encode(body)
+    header = _HEADER.pack(version, kind, deadline, max(0, int(sent * 1000)))
     return header + _encode(body)
 
 
-def unpack(record: bytes) -> tuple[Kind, Body, float]:
-    """Read a record: its kind, its body, its deadline in seconds of the bus's clock.
+def unpack(record: bytes) -> Record:
+    """Read a record.
 
     Raises:
         RecordError: it is none, or of an unknown version or kind.
     """
-    if len(record) <= HEADER_SIZE:
-        raise RecordError(f"a record has more than {HEADER_SIZE} bytes")
-    version, number, deadline = _HEADER.unpack_from(record)
+    if len(record) <= _START.size:
+        raise RecordError(f"a record has more than {_START.size} bytes")
+    version = record[0]
     if version not in READABLE:
-        raise RecordError(f"record version {version} is not readable here", version)
+        raise RecordError(_explain(version), version)
+    header = _START if version < _SENT_SINCE else _HEADER
+    if len(record) <= header.size:
+        raise RecordError(f"this record has more than {header.size} bytes", version)
+    _, number, deadline, *sent = header.unpack_from(record)
     kind = _KINDS.get(number)
     if kind is None:
         raise RecordError(f"record kind {number} is unknown", version)
     try:
-        body = _DECODERS[number].decode(memoryview(record)[HEADER_SIZE:])
+        body = _DECODERS[number].decode(memoryview(record)[header.size :])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"the body of a {kind.name} record: {error}") from error
-    return kind, body, deadline / 1000
+    return Record(kind, body, deadline / 1000, sent[0] / 1000 if sent else None)
+
+
+def _explain(version: int) -> str:
+    if version > max(READABLE):
+        return (
+            f"record version {version} is of a newer fairway than this process: until "
+            f'it is replaced, set FAIRWAY["BUS_VERSION"] to {max(READABLE)} in the '
+            "newer processes"
+        )
+    return (
+        f"record version {version} is of an older fairway than this process can read: "
+        "replace the process that sent it"
+    )
 
 
 def peek_deadline(record: bytes) -> float:

@@ -166,14 +166,16 @@ class SimpleLayer(ChannelLayer):
         deliveries: list[Delivery] = []
         for queue, each in taken:
             try:
-                kind, body, deadline = unpack(each)
+                kind, body, deadline, sent = unpack(each)
             except RecordError as error:
                 known = error.version is None or error.version in READABLE
                 reason = Drop.INVALID if known else Drop.VERSION
                 self.drops.add(queue, reason, detail=str(error))
                 continue
             if deadline + ahead > now:
-                deliveries.append(Delivery(queue, kind, body, deadline + ahead))
+                begun = None if sent is None else sent + ahead
+                local = deadline + ahead
+                deliveries.append(Delivery(queue, kind, body, local, begun))
             else:
                 self.drops.add(queue, Drop.EXPIRED)
         return deliveries
@@ -232,7 +234,8 @@ class SimpleLayer(ChannelLayer):
     def _push(self, operation: Operation, queue: str, kind: Kind, body: Body) -> bool:
         expiry = expiry_of(operation, self.policy)
         capacity = capacity_of(queue, self.policy) * (2 if is_control(kind) else 1)
-        record = pack(kind, body, self.clock() + expiry)
+        version = self.policy.version
+        record = pack(kind, body, self.clock(), life=expiry, version=version)
         return self.push(queue, record, ttl=expiry, capacity=capacity)
 
 
@@ -288,7 +291,13 @@ class _SimpleReceiver(Receiver):
         return self._layer.read([each for each in taken if each[0] != self._bell])
 
     def _ring(self) -> None:
-        record = pack(Kind.CANARY, Canary(0), self._layer.clock() + _BELL_LIFE)
+        record = pack(
+            Kind.CANARY,
+            Canary(0),
+            self._layer.clock(),
+            life=_BELL_LIFE,
+            version=self._layer.policy.version,
+        )
         try:
             self._layer.push(self._bell, record, ttl=_BELL_LIFE, capacity=1)
         except LayerUnavailable:

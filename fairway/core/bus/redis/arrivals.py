@@ -32,14 +32,15 @@ def read_records(
     expired = 0
     for each in records:
         try:
-            kind, body, deadline = unpack(each)
+            kind, body, deadline, sent = unpack(each)
         except RecordError as error:
             known = error.version is None or error.version in READABLE
             drops.add(queue, Drop.INVALID if known else Drop.VERSION, detail=str(error))
             continue
         local = clock.local(deadline)
         if local > now:
-            deliveries.append(Delivery(queue, kind, body, local))
+            begun = None if sent is None else clock.local(sent)
+            deliveries.append(Delivery(queue, kind, body, local, begun))
         else:
             expired += 1
     if expired:

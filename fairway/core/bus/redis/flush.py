@@ -14,7 +14,7 @@ from msgspec import Raw
 from fairway.core.bus import layer as op
 from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, queue_of
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import Kind, Message, pack
+from fairway.core.bus.record import Body, Kind, Message, pack
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -189,7 +189,7 @@ class Flush:
         if plain:
             message = Message("", Raw(send.content))
             life = expiry_of(send, self._policy)
-            record = pack(Kind.MESSAGE, message, self._now + life)
+            record = self._pack(Kind.MESSAGE, message, life)
             for name in plain:
                 channel = name.decode()
                 if channel not in send.exclude:
@@ -200,7 +200,10 @@ class Flush:
         operation = self._operations[index]
         kind, body = body_of(operation)
         life = expiry_of(operation, self._policy)
-        return pack(kind, body, self._now + life), life
+        return self._pack(kind, body, life), life
+
+    def _pack(self, kind: Kind, body: Body, life: float) -> bytes:
+        return pack(kind, body, self._now, life=life, version=self._policy.version)
 
     def _append(
         self,

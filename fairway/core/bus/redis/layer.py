@@ -127,7 +127,7 @@ class RedisLayer(ChannelLayer):
             return ask([claim_command(ask.keys, key, ttl)]) == [b"OK"]
 
     def statistics(self, channels: Sequence[str]) -> dict[str, ChannelStatistics]:
-        """Return the state of channels; ages are unknown here.
+        """Return the state of channels.
 
         Raises:
             LayerUnavailable: the server cannot be reached.
@@ -136,10 +136,11 @@ class RedisLayer(ChannelLayer):
             keys = [ask.keys.queue(channel) for channel in channels]
             answers = ask([DEPTH([key], _MOST_EXPIRED) for key in keys])
         found: dict[str, ChannelStatistics] = {}
-        for channel, (expired, waiting) in zip(channels, answers, strict=True):
+        for channel, (expired, waiting, age) in zip(channels, answers, strict=True):
             if expired:
                 self.drops.add(channel, Drop.EXPIRED, expired)
-            found[channel] = ChannelStatistics(waiting, None)
+            oldest = None if age < 0 else age / 1000
+            found[channel] = ChannelStatistics(waiting, oldest)
         return found
 
     def flush(self) -> None:

@@ -139,9 +139,15 @@ DEPTH = Script(
 -- Count what waits on a list.
 -- KEYS: 1 the list
 -- ARGV: 1 how many expired records to drop first, at most
--- Answer: {expired records that were dropped, records that wait}
-local dropped = trim(KEYS[1], tonumber(ARGV[1]))
-return {dropped, redis.call('LLEN', KEYS[1])}
+-- Answer: {expired records that were dropped, records that wait, and how many ms the
+--   oldest has waited, or -1 (records say so in bytes 11 to 18 since version 2)}
+local dropped, age = trim(KEYS[1], tonumber(ARGV[1])), -1
+local head = redis.call('LINDEX', KEYS[1], 0)
+if head and #head >= 18 and string.byte(head) >= 2 then
+  local high, low = struct.unpack('>I4I4', head, 11)
+  age = math.max(0, now() - (high * 4294967296 + low))
+end
+return {dropped, redis.call('LLEN', KEYS[1]), age}
 """
 )
 
