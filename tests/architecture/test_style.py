@@ -38,6 +38,7 @@ NAMES_ALLOWED = {
     "fairway/core/bus/engine.py": "the pure queue engine of the design",
     "fairway/plugins/websocket/engine.py": "the frame engine of the design",
     "fairway/plugins/websocket/engine_autobahn.py": "the first frame engine",
+    "fairway/plugins/websocket/engine_lean.py": "the second frame engine",
 }
 LONG_CLASSES_ALLOWED: dict[str, str] = {}
 MANY_POSITIONAL_ALLOWED: dict[str, str] = {}

@@ -21,7 +21,11 @@ FAIRWAY = {
     "ROUTING": "echo.routing.channel_routing",
     "PLUGINS": {
         "http": {},
-        "websocket": {"max_message": MAX_MESSAGE},
+        "websocket": {
+            "max_message": MAX_MESSAGE,
+            "engine": os.environ.get("FAIRWAY_ENGINE", "lean"),
+            "compression": os.environ.get("FAIRWAY_COMPRESSION") == "1",
+        },
     },
     # Room for the message and for what stands beside it in the content.
     "MAX_CONTENT": MAX_MESSAGE + 64 * 1024,

@@ -1,14 +1,15 @@
-"""The contract of frame engines: bytes of one client in, wire events out."""
+"""The contract of frame engines: bytes of one client in, wire events out; and which."""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from pkgutil import resolve_name
+from typing import TypeAlias, cast
 
 from fairway.plugins.websocket.events import WireEvent
 
-__all__ = ["Engine", "EngineFactory"]
+__all__ = ["ENGINES", "Engine", "EngineFactory", "load_engine"]
 
 
 class Engine(typing.Protocol):
@@ -28,3 +29,14 @@ class Engine(typing.Protocol):
 
 EngineFactory: TypeAlias = Callable[[int, bool], Engine]
 """(bytes of the longest message, whether permessage-deflate is in use) to an engine."""
+
+ENGINES = {
+    "lean": "fairway.plugins.websocket.engine_lean:LeanEngine",
+    "autobahn": "fairway.plugins.websocket.engine_autobahn:AutobahnEngine",
+}
+"""What the setting `engine` may say, and the `EngineFactory` that it means."""
+
+
+def load_engine(name: str) -> EngineFactory:
+    """Return an engine; Autobahn is imported, at some 16 MiB, only where it is used."""
+    return cast(EngineFactory, resolve_name(ENGINES[name]))

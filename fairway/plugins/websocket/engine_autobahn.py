@@ -2,42 +2,34 @@
 
 It begins where its own `succeedHandshake` would end and never sees a byte of HTTP.
 Nothing of it that needs a transport, a timer or a future is used: it asks for no event
-loop library and keeps little per connection. Messages are assembled here, bounded at
-each frame, each fragment and each inflated byte.
+loop library and keeps little per connection. Messages are put together in `incoming`.
 """
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
 from autobahn.websocket.protocol import WebSocketServerProtocol
 
 from fairway.kit import RemoteProtocolError
-from fairway.plugins.websocket.deflate import Inflater
 from fairway.plugins.websocket.events import (
-    BytesReceived,
-    CloseReceived,
     Failed,
     PingReceived,
     PongReceived,
-    TextReceived,
     WireEvent,
 )
-from fairway.plugins.websocket.frames import CLOSE, TEXT, is_close_code
+from fairway.plugins.websocket.frames import CLOSE, TEXT
+from fairway.plugins.websocket.incoming import (
+    PROTOCOL_ERROR,
+    IncomingMessage,
+    read_close,
+)
 
 __all__ = ["AutobahnEngine"]
 
-_PROTOCOL_ERROR, _NOT_UTF8, _TOO_BIG = 1002, 1007, 1009
-
 _CUT = 8192
 """Bytes that Autobahn gets at once: it copies what is left after every frame."""
-_FREE_FRAGMENTS = 1024
-_FRAGMENT_SIZE = 64
-"""Fragments beyond the free ones must have as many bytes in the mean."""
-
-_open_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class _Server:
@@ -76,7 +68,7 @@ class AutobahnEngine(WebSocketServerProtocol):
         if deflate:
             self._perMessageCompress = _Extension
         self._limit = max_message
-        self._message: _Message | None = None
+        self._message: IncomingMessage | None = None
         self._events: list[WireEvent] = []
         self._ended = False
 
@@ -110,7 +102,7 @@ class AutobahnEngine(WebSocketServerProtocol):
             return
         if self._message is None:
             inflated = frame.rsv != 0
-            self._message = _Message(
+            self._message = IncomingMessage(
                 self._limit, text=frame.opcode == TEXT, inflated=inflated
             )
             self.inside_message = True
@@ -142,72 +134,9 @@ class AutobahnEngine(WebSocketServerProtocol):
 
     def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> bool:  # noqa: N802, N803
         """Take a close frame; True stops Autobahn."""
-        if code is not None and not is_close_code(code):
-            raise RemoteProtocolError("invalid close code", status=_PROTOCOL_ERROR)
-        try:
-            reason = (reasonRaw or b"").decode()
-        except UnicodeDecodeError:
-            raise _not_utf8() from None
-        self._events.append(CloseReceived(code, reason))
+        self._events.append(read_close(code, reasonRaw or b""))
         self._end()
         return True
 
     def _protocol_violation(self, reason: str) -> NoReturn:
-        raise RemoteProtocolError(reason, status=_PROTOCOL_ERROR)
-
-
-class _Message:
-    """A message on its way in. Text is decoded once, strictly, as it arrives."""
-
-    __slots__ = (
-        "_bytes_left",
-        "_decoder",
-        "_fragments_left",
-        "_inflater",
-        "_pieces",
-    )
-
-    def __init__(self, limit: int, *, text: bool, inflated: bool) -> None:
-        # Data that cannot be compressed grows; zlib's deflateBound knows by how much.
-        self._bytes_left = limit + limit // 4 + 1024 if inflated else limit
-        self._fragments_left = _FREE_FRAGMENTS + limit // _FRAGMENT_SIZE
-        self._inflater = Inflater(limit) if inflated else None
-        self._decoder = _open_decoder() if text else None
-        self._pieces: list[Any] = []
-
-    def begin_frame(self, length: int) -> None:
-        """Count a frame by its header, before its content has come."""
-        self._bytes_left -= length
-        self._fragments_left -= 1
-        if self._bytes_left < 0:
-            raise RemoteProtocolError("the message is too large", status=_TOO_BIG)
-        if self._fragments_left < 0:
-            raise RemoteProtocolError(
-                "the message has too many fragments", status=_TOO_BIG
-            )
-
-    def add(self, piece: bytes) -> None:
-        """Take a part of the content, cut anywhere."""
-        self._keep(piece if self._inflater is None else self._inflater.received(piece))
-
-    def finish(self) -> WireEvent:
-        """Return the whole message."""
-        if self._inflater is not None:
-            self._keep(self._inflater.finished())
-        if self._decoder is None:
-            return BytesReceived(b"".join(self._pieces))
-        self._keep(b"", final=True)
-        return TextReceived("".join(self._pieces))
-
-    def _keep(self, piece: bytes, final: bool = False) -> None:
-        if self._decoder is None:
-            self._pieces.append(piece)
-            return
-        try:
-            self._pieces.append(self._decoder.decode(piece, final))
-        except UnicodeDecodeError:
-            raise _not_utf8() from None
-
-
-def _not_utf8() -> RemoteProtocolError:
-    return RemoteProtocolError("text is not UTF-8", status=_NOT_UTF8)
+        raise RemoteProtocolError(reason, status=PROTOCOL_ERROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fairway.kit import Config, ConfigurationError, Event, ProtocolSpec
+from fairway.plugins.websocket.engine import ENGINES
 from fairway.plugins.websocket.origin import is_origin_pattern
 
 __all__ = ["SPEC", "WebSocketConfig"]
@@ -20,6 +21,9 @@ class WebSocketConfig(Config, frozen=True, kw_only=True, forbid_unknown_fields=T
     `https://*.example.com`, `example.com` or `.example.com` for any scheme and port,
     `null`, or `*` for all. None: the hosts of Django's `ALLOWED_HOSTS`. A client that
     sends no Origin is no browser and may connect."""
+    engine: str = "lean"
+    """What reads frames: `lean`, fairway's own engine, or `autobahn`. Both take and
+    refuse the same."""
     max_message: int = 1024 * 1024
     """Bytes of one message, after reassembly and inflation; more closes with 1009."""
     compression: bool = False
@@ -41,6 +45,11 @@ class WebSocketConfig(Config, frozen=True, kw_only=True, forbid_unknown_fields=T
         section = 'FAIRWAY["PLUGINS"]["websocket"]'
         if not self.path.startswith("/"):
             raise ConfigurationError(f'{section}["path"]', "must start with '/'")
+        if self.engine not in ENGINES:
+            names = " or ".join(map(repr, ENGINES))
+            raise ConfigurationError(
+                f'{section}["engine"]', f"must be {names}, not {self.engine!r}"
+            )
         for pattern in self.allowed_origins or ():
             if not is_origin_pattern(pattern):
                 raise ConfigurationError(

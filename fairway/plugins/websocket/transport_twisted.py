@@ -16,7 +16,7 @@ from fairway.kit import (
     Refusal,
 )
 from fairway.plugins.websocket.connection import Connection, Frames
-from fairway.plugins.websocket.engine_autobahn import AutobahnEngine
+from fairway.plugins.websocket.engine import load_engine
 from fairway.plugins.websocket.reply import plain_message
 from fairway.plugins.websocket.spec import WebSocketConfig
 
@@ -28,6 +28,7 @@ class WebSocketProtocol(BaseProtocol[WebSocketConfig]):
 
     def __init__(self, config: WebSocketConfig, host: Host) -> None:
         super().__init__(config, host)
+        self._engine = load_engine(config.engine)
         self._connections: set[Connection] = set()
         self._stopping = False
         self._all_gone = asyncio.Event()
@@ -38,7 +39,7 @@ class WebSocketProtocol(BaseProtocol[WebSocketConfig]):
             exchange,
             self.config,
             self.host,
-            engine=AutobahnEngine,
+            engine=self._engine,
             gone=self._forget,
         )
         self._connections.add(connection)

@@ -18,7 +18,7 @@ from fairway.core.settings import read_settings
 from fairway.interfaces.server import InterfaceServer
 from tests.support.loop import LoopThread, loop_thread
 
-__all__ = ["Served", "loop_thread", "serve_sockets"]
+__all__ = ["Served", "engine_name", "loop_thread", "serve_sockets"]
 
 Consumer = Callable[["Bus", dict[str, Any]], None]
 
@@ -106,12 +106,22 @@ class Served:
                 self.layer.apply([Done(shared["reply_channel"], body.order)])
 
 
+@pytest.fixture(scope="session", params=["lean", "autobahn"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Return each of the engines in turn."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def serve_sockets(loop_thread: LoopThread) -> Iterator[Callable[..., Served]]:
+def serve_sockets(
+    loop_thread: LoopThread, engine_name: str
+) -> Iterator[Callable[..., Served]]:
     """Return a function that starts a server with a consumer and a section."""
     running: list[Served] = []
 
     def start(consumer: Consumer, **section: Any) -> Served:
+        section["engine"] = engine_name
         running.append(Served(loop_thread, consumer, section))
         return running[-1]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairway.plugins.websocket.engine_autobahn import AutobahnEngine
+from fairway.plugins.websocket.engine import load_engine
 from fairway.plugins.websocket.events import (
     BytesReceived,
     CloseReceived,
@@ -28,9 +28,20 @@ from .wire import deflated, frame, message
 LIMIT = 1000
 
 
-def read(*chunks: bytes, deflate: bool = False, limit: int = LIMIT) -> list[WireEvent]:
-    engine = AutobahnEngine(limit, deflate)
-    return [event for chunk in chunks for event in engine.received(chunk)]
+Read = Callable[..., list[WireEvent]]
+
+
+@pytest.fixture(scope="session")
+def read(engine_name: str) -> Read:
+    """Return a function that reads bytes with a new engine."""
+
+    def run(
+        *chunks: bytes, deflate: bool = False, limit: int = LIMIT
+    ) -> list[WireEvent]:
+        engine = load_engine(engine_name)(limit, deflate)
+        return [event for chunk in chunks for event in engine.received(chunk)]
+
+    return run
 
 
 def failure_of(events: Sequence[WireEvent]) -> int:
@@ -63,7 +74,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("data", "events"), TABLE)
 def test_bytes_mean_the_same_however_they_are_cut(
-    data: bytes, events: list[WireEvent]
+    read: Read, data: bytes, events: list[WireEvent]
 ) -> None:
     assert read(data) == events
     assert read(*(bytes((byte,)) for byte in data)) == events
@@ -72,19 +83,19 @@ def test_bytes_mean_the_same_however_they_are_cut(
 
 
 @pytest.mark.parametrize("size", [65535, 65536, 70000])
-def test_long_frames_are_read(size: int) -> None:
+def test_long_frames_are_read(read: Read, size: int) -> None:
     data = bytes(range(256)) * (size // 256 + 1)
 
     assert read(frame(BINARY, data[:size]), limit=size) == [BytesReceived(data[:size])]
 
 
-def test_nothing_is_read_after_a_close_frame() -> None:
+def test_nothing_is_read_after_a_close_frame(read: Read) -> None:
     events = read(frame(CLOSE) + frame(TEXT, b"late"), frame(TEXT, b"later"))
 
     assert events == [CloseReceived(None, "")]
 
 
-def test_nothing_is_read_after_a_failure() -> None:
+def test_nothing_is_read_after_a_failure(read: Read) -> None:
     events = read(frame(3) + frame(TEXT, b"late"), frame(TEXT, b"later"))
 
     assert [type(event) for event in events] == [Failed]
@@ -110,7 +121,9 @@ def test_nothing_is_read_after_a_failure() -> None:
         b"\x82\xff\xff" + bytes(7) + bytes(4),
     ],
 )
-def test_what_breaks_the_rules_of_frames_fails_with_1002(data: bytes) -> None:
+def test_what_breaks_the_rules_of_frames_fails_with_1002(
+    read: Read, data: bytes
+) -> None:
     assert failure_of(read(data)) == 1002
 
 
@@ -126,32 +139,34 @@ def test_what_breaks_the_rules_of_frames_fails_with_1002(data: bytes) -> None:
         frame(CLOSE, b"\x03\xe8\xff"),
     ],
 )
-def test_text_that_is_not_utf8_fails_with_1007(data: bytes) -> None:
+def test_text_that_is_not_utf8_fails_with_1007(read: Read, data: bytes) -> None:
     assert failure_of(read(data)) == 1007
 
 
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xf4\x90", b"\xed\xa0\x80", b"\xc1"])
-def test_wrong_text_fails_before_the_message_is_complete(wrong: bytes) -> None:
+def test_wrong_text_fails_before_the_message_is_complete(
+    read: Read, wrong: bytes
+) -> None:
     assert failure_of(read(frame(TEXT, b"\xce\xba" + wrong + bytes(90))[:11])) == 1007
 
 
-def test_a_message_at_the_limit_passes() -> None:
+def test_a_message_at_the_limit_passes(read: Read) -> None:
     half = bytes(LIMIT // 2)
 
     assert read(message(BINARY, half, half)) == [BytesReceived(bytes(LIMIT))]
 
 
-def test_a_frame_above_the_limit_fails_by_its_header() -> None:
+def test_a_frame_above_the_limit_fails_by_its_header(read: Read) -> None:
     assert failure_of(read(frame(BINARY, bytes(LIMIT + 1))[:8])) == 1009
     assert failure_of(read(b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4))) == 1009
 
 
-def test_fragments_above_the_limit_fail() -> None:
+def test_fragments_above_the_limit_fail(read: Read) -> None:
     assert failure_of(read(message(BINARY, bytes(LIMIT), b"x"))) == 1009
 
 
-def test_endless_empty_fragments_fail() -> None:
-    engine = AutobahnEngine(LIMIT, False)
+def test_endless_empty_fragments_fail(engine_name: str) -> None:
+    engine = load_engine(engine_name)(LIMIT, False)
     engine.received(frame(TEXT, fin=False))
 
     events: list[WireEvent] = []
@@ -162,7 +177,7 @@ def test_endless_empty_fragments_fail() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"a", b"ab" * 400, bytes(LIMIT)])
-def test_compressed_messages_are_inflated(payload: bytes) -> None:
+def test_compressed_messages_are_inflated(read: Read, payload: bytes) -> None:
     body = deflated(payload)
     middle = len(body) // 2
 
@@ -175,7 +190,7 @@ def test_compressed_messages_are_inflated(payload: bytes) -> None:
     assert whole == cut == [BytesReceived(payload)]
 
 
-def test_incompressible_messages_at_the_limit_pass() -> None:
+def test_incompressible_messages_at_the_limit_pass(read: Read) -> None:
     noise = zlib.compress(b"".join(b"%d" % (n * n) for n in range(5000)))[:LIMIT]
     body = deflated(noise, level=0)
     assert len(body) > LIMIT
@@ -183,14 +198,14 @@ def test_incompressible_messages_at_the_limit_pass() -> None:
     assert read(frame(BINARY, body, rsv=4), deflate=True) == [BytesReceived(noise)]
 
 
-def test_plain_messages_pass_between_compressed_ones() -> None:
+def test_plain_messages_pass_between_compressed_ones(read: Read) -> None:
     data = frame(TEXT, deflated(b"a"), rsv=4) + frame(TEXT, b"b")
 
     assert read(data, deflate=True) == [TextReceived("a"), TextReceived("b")]
 
 
 @pytest.mark.parametrize("excess", [1, 2, 100, 258, 259, 10_000_000])
-def test_what_inflates_above_the_limit_fails(excess: int) -> None:
+def test_what_inflates_above_the_limit_fails(read: Read, excess: int) -> None:
     body = deflated(bytes(LIMIT + excess))
 
     for cut in (len(body), 1, 7):
@@ -201,15 +216,16 @@ def test_what_inflates_above_the_limit_fails(excess: int) -> None:
         assert failure_of(read(data, deflate=True)) == 1009
 
 
-def test_a_bomb_is_not_inflated_beyond_the_limit() -> None:
+def test_a_bomb_is_not_inflated_beyond_the_limit(engine_name: str) -> None:
     # 100 MB in 100 KB, to a process that may not grow by 60 MB.
     code = (
         "import resource\n"
         "from tests.plugins.websocket.wire import deflated, frame\n"
-        "from fairway.plugins.websocket.engine_autobahn import AutobahnEngine\n"
+        "from fairway.plugins.websocket.engine import load_engine\n"
         "bomb = frame(2, deflated(bytes(100_000_000)), rsv=4)\n"
+        f"new_engine = load_engine({engine_name!r})\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "engine = AutobahnEngine(1_000_000, True)\n"
+        "engine = new_engine(1_000_000, True)\n"
         "print(engine.received(bomb)[-1].code)\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(after - before < 60_000)\n"
@@ -231,19 +247,19 @@ def test_a_bomb_is_not_inflated_beyond_the_limit() -> None:
         deflated(bytes(300), level=0)[:100],
     ],
 )
-def test_what_is_no_deflate_fails_with_1007(body: bytes) -> None:
+def test_what_is_no_deflate_fails_with_1007(read: Read, body: bytes) -> None:
     data = frame(BINARY, body, rsv=4)
 
     assert failure_of(read(data, deflate=True)) == 1007
 
 
-def test_text_is_checked_after_inflation() -> None:
+def test_text_is_checked_after_inflation(read: Read) -> None:
     data = frame(TEXT, deflated(b"\xff"), rsv=4)
 
     assert failure_of(read(data, deflate=True)) == 1007
 
 
-def test_a_stream_that_ends_within_a_message_goes_on() -> None:
+def test_a_stream_that_ends_within_a_message_goes_on(read: Read) -> None:
     # RFC 7692, 7.2.3.4: a block with BFINAL, then an octet of zeros.
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     body = compressor.compress(b"Hello") + compressor.flush() + b"\x00"
@@ -251,7 +267,7 @@ def test_a_stream_that_ends_within_a_message_goes_on() -> None:
     assert read(frame(TEXT, body, rsv=4), deflate=True) == [TextReceived("Hello")]
 
 
-def test_a_message_of_endless_stream_ends_fails() -> None:
+def test_a_message_of_endless_stream_ends_fails(read: Read) -> None:
     data = frame(BINARY, b"\x03\x00" * 400, rsv=4)
 
     assert failure_of(read(data, deflate=True)) == 1007
@@ -265,7 +281,9 @@ def test_a_message_of_endless_stream_ends_fails() -> None:
         frame(TEXT, b"a", rsv=6),
     ],
 )
-def test_the_bit_of_compression_stands_on_first_data_frames_only(data: bytes) -> None:
+def test_the_bit_of_compression_stands_on_first_data_frames_only(
+    read: Read, data: bytes
+) -> None:
     assert failure_of(read(data, deflate=True)) == 1002
 
 
@@ -282,6 +300,7 @@ messages = st.one_of(
     st.booleans(),
 )
 def test_messages_arrive_however_they_are_fragmented_and_cut(
+    read: Read,
     sent: list[tuple[int, bytes]],
     cuts: list[int],
     fragments: list[int],
@@ -319,16 +338,21 @@ def test_messages_arrive_however_they_are_fragmented_and_cut(
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans(), st.integers(0, 300))
 def test_any_bytes_give_events_that_do_not_depend_on_the_cut(
-    data: bytes, deflate: bool, cut: int
+    read: Read, data: bytes, deflate: bool, cut: int
 ) -> None:
     assert read(data, deflate=deflate) == read(data[:cut], data[cut:], deflate=deflate)
 
 
-def test_the_engine_needs_no_event_loop_library() -> None:
+def test_no_engine_needs_an_event_loop_library(engine_name: str) -> None:
+    unwanted = {"twisted", "autobahn.asyncio", "django"}
+    if engine_name != "autobahn":
+        unwanted.add("autobahn")
     code = (
         "import sys\n"
         "import fairway.plugins.websocket.transport_twisted\n"
-        "unwanted = {'twisted', 'autobahn.asyncio', 'django'}\n"
+        "from fairway.plugins.websocket.engine import load_engine\n"
+        f"load_engine({engine_name!r})\n"
+        f"unwanted = {unwanted!r}\n"
         "print(unwanted & set(sys.modules))"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,22 +16,30 @@ FIN, RSV1 = 0x80, 0x40
 UTF8 = "Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!".encode()
 
 
-def echo(data: bytes, chop: int = 0, **section: Any) -> list[tuple[int, bytes]]:
-    """Send bytes to an echo; return the frames that came back."""
-    protocol, host = serve(MemoryHost(), **section)
-    client = Client(protocol, host)
+Echo = Callable[..., list[tuple[int, bytes]]]
 
-    def reply(peer: Any, channel: str, content: dict[str, Any]) -> None:
-        if channel == "websocket.connect":
-            protocol.deliver((peer,), {"accept": True})
-        elif channel == "websocket.receive":
-            protocol.deliver((peer,), content)
 
-    host.on_emit = reply
-    client.request((b"sec-websocket-extensions", b"permessage-deflate"))
-    for start in range(0, len(data), chop or len(data)):
-        client.send(data[start : start + (chop or len(data))])
-    return client.frames
+@pytest.fixture(scope="session")
+def echo(engine_name: str) -> Echo:
+    """Return a function that sends bytes to an echo and returns the frames it got."""
+
+    def run(data: bytes, chop: int = 0, **section: Any) -> list[tuple[int, bytes]]:
+        protocol, host = serve(MemoryHost(), engine=engine_name, **section)
+        client = Client(protocol, host)
+
+        def reply(peer: Any, channel: str, content: dict[str, Any]) -> None:
+            if channel == "websocket.connect":
+                protocol.deliver((peer,), {"accept": True})
+            elif channel == "websocket.receive":
+                protocol.deliver((peer,), content)
+
+        host.on_emit = reply
+        client.request((b"sec-websocket-extensions", b"permessage-deflate"))
+        for start in range(0, len(data), chop or len(data)):
+            client.send(data[start : start + (chop or len(data))])
+        return client.frames
+
+    return run
 
 
 def closed(code: int | None) -> tuple[int, bytes]:
@@ -50,7 +59,9 @@ def codes_of(frames: list[tuple[int, bytes]]) -> list[int]:
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 @pytest.mark.parametrize("size", [0, 125, 126, 127, 128, 65535, 65536])
 @pytest.mark.parametrize("chop", [0, 997])
-def test_1_messages_of_all_sizes_are_echoed(opcode: int, size: int, chop: int) -> None:
+def test_1_messages_of_all_sizes_are_echoed(
+    echo: Echo, opcode: int, size: int, chop: int
+) -> None:
     payload = b"*" * size
 
     assert echo(frame(opcode, payload), chop) == [(FIN | opcode, payload)]
@@ -76,12 +87,12 @@ def test_1_messages_of_all_sizes_are_echoed(opcode: int, size: int, chop: int) -
     ],
 )
 def test_2_pings_are_answered_and_pongs_ignored(
-    sent: bytes, returned: list[tuple[int, bytes]]
+    echo: Echo, sent: bytes, returned: list[tuple[int, bytes]]
 ) -> None:
     assert echo(sent) == echo(sent, chop=1) == returned
 
 
-def test_2_5_a_ping_of_126_octets_fails() -> None:
+def test_2_5_a_ping_of_126_octets_fails(echo: Echo) -> None:
     assert codes_of(echo(frame(PING, b"\xfe" * 126))) == [1002]
 
 
@@ -90,7 +101,7 @@ def test_2_5_a_ping_of_126_octets_fails() -> None:
 
 @pytest.mark.parametrize("rsv", range(1, 8))
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
-def test_3_reserved_bits_fail(rsv: int, opcode: int) -> None:
+def test_3_reserved_bits_fail(echo: Echo, rsv: int, opcode: int) -> None:
     frames = echo(frame(TEXT, b"first") + frame(opcode, b"", rsv=rsv) + frame(PING))
 
     assert frames[0] == (FIN | TEXT, b"first")
@@ -103,7 +114,7 @@ def test_3_reserved_bits_fail(rsv: int, opcode: int) -> None:
 
 @pytest.mark.parametrize("opcode", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
 @pytest.mark.parametrize("payload", [b"", b"reserved opcode payload"])
-def test_4_reserved_opcodes_fail(opcode: int, payload: bytes) -> None:
+def test_4_reserved_opcodes_fail(echo: Echo, opcode: int, payload: bytes) -> None:
     frames = echo(frame(TEXT, b"a") + frame(opcode, payload) + frame(PING))
 
     assert frames[0] == (FIN | TEXT, b"a")
@@ -138,7 +149,7 @@ def test_4_reserved_opcodes_fail(opcode: int, payload: bytes) -> None:
     ],
 )
 def test_5_fragments_are_put_together(
-    sent: bytes, returned: list[tuple[int, bytes]]
+    echo: Echo, sent: bytes, returned: list[tuple[int, bytes]]
 ) -> None:
     assert echo(sent) == echo(sent, chop=1) == returned
 
@@ -155,7 +166,7 @@ def test_5_fragments_are_put_together(
         frame(TEXT, b"a", fin=False) + frame(BINARY, b"b", fin=False),
     ],
 )
-def test_5_wrong_fragments_fail(sent: bytes) -> None:
+def test_5_wrong_fragments_fail(echo: Echo, sent: bytes) -> None:
     assert codes_of(echo(sent)) == codes_of(echo(sent, chop=1)) == [1002]
 
 
@@ -211,7 +222,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize("text", VALID)
-def test_6_valid_text_is_echoed_however_it_is_cut(text: bytes) -> None:
+def test_6_valid_text_is_echoed_however_it_is_cut(echo: Echo, text: bytes) -> None:
     pieces = [text[i : i + 1] for i in range(len(text))]
 
     assert echo(frame(TEXT, text)) == [(FIN | TEXT, text)]
@@ -220,7 +231,7 @@ def test_6_valid_text_is_echoed_however_it_is_cut(text: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_6_invalid_text_fails_however_it_is_cut(text: bytes) -> None:
+def test_6_invalid_text_fails_however_it_is_cut(echo: Echo, text: bytes) -> None:
     pieces = [text[i : i + 1] for i in range(len(text))]
 
     assert codes_of(echo(frame(TEXT, text))) == [1007]
@@ -229,7 +240,7 @@ def test_6_invalid_text_fails_however_it_is_cut(text: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2])
-def test_6_4_invalid_text_fails_before_its_message_ends(cut: int) -> None:
+def test_6_4_invalid_text_fails_before_its_message_ends(echo: Echo, cut: int) -> None:
     start = frame(TEXT, b"\xce\xba\xe1\xbd\xb9", fin=False)
     whole = frame(0, b"\xf4\x90\x80\x80", fin=False)
 
@@ -241,19 +252,19 @@ def test_6_4_invalid_text_fails_before_its_message_ends(cut: int) -> None:
 # 7: closing.
 
 
-def test_7_1_nothing_follows_a_close() -> None:
+def test_7_1_nothing_follows_a_close(echo: Echo) -> None:
     sent = frame(CLOSE, b"\x03\xe8") + frame(CLOSE) + frame(PING) + frame(TEXT, b"a")
 
     assert echo(sent) == [closed(1000)]
 
 
-def test_7_1_a_close_ends_a_message_in_fragments() -> None:
+def test_7_1_a_close_ends_a_message_in_fragments(echo: Echo) -> None:
     sent = frame(TEXT, b"a", fin=False) + frame(CLOSE, b"\x03\xe8") + frame(0, b"b")
 
     assert echo(sent) == [closed(1000)]
 
 
-def test_7_3_a_close_may_be_empty_or_carry_a_reason() -> None:
+def test_7_3_a_close_may_be_empty_or_carry_a_reason(echo: Echo) -> None:
     assert echo(frame(CLOSE)) == [closed(None)]
     assert echo(frame(CLOSE, b"\x03\xe8" + b"*" * 123)) == [closed(1000)]
 
@@ -266,7 +277,7 @@ def test_7_3_a_close_may_be_empty_or_carry_a_reason() -> None:
         (b"\x03\xe8\xce\xba\xed\xa0\x80", 1007),
     ],
 )
-def test_7_wrong_closes_fail(payload: bytes, code: int) -> None:
+def test_7_wrong_closes_fail(echo: Echo, payload: bytes, code: int) -> None:
     assert codes_of(echo(frame(CLOSE, payload))) == [code]
 
 
@@ -274,7 +285,7 @@ def test_7_wrong_closes_fail(payload: bytes, code: int) -> None:
     "code",
     [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999],
 )
-def test_7_7_valid_codes_are_echoed(code: int) -> None:
+def test_7_7_valid_codes_are_echoed(echo: Echo, code: int) -> None:
     assert echo(frame(CLOSE, code.to_bytes(2))) == [closed(code)]
 
 
@@ -282,7 +293,7 @@ def test_7_7_valid_codes_are_echoed(code: int) -> None:
     "code",
     [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535],
 )
-def test_7_9_invalid_codes_fail(code: int) -> None:
+def test_7_9_invalid_codes_fail(echo: Echo, code: int) -> None:
     assert codes_of(echo(frame(CLOSE, code.to_bytes(2)))) == [1002]
 
 
@@ -292,7 +303,7 @@ def test_7_9_invalid_codes_fail(code: int) -> None:
 @pytest.mark.parametrize("fragment", [64, 256, 1300, 4096])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_9_long_messages_of_small_fragments_are_echoed(
-    opcode: int, fragment: int
+    echo: Echo, opcode: int, fragment: int
 ) -> None:
     payload = b"abcdefghijklmnop" * 4096
     pieces = [payload[i : i + fragment] for i in range(0, len(payload), fragment)]
@@ -301,13 +312,15 @@ def test_9_long_messages_of_small_fragments_are_echoed(
 
 
 @pytest.mark.parametrize("chop", [64, 1024])
-def test_9_long_frames_are_echoed_in_whatever_pieces_they_come(chop: int) -> None:
+def test_9_long_frames_are_echoed_in_whatever_pieces_they_come(
+    echo: Echo, chop: int
+) -> None:
     payload = b"abcdefghijklmnop" * 4096
 
     assert echo(frame(BINARY, payload), chop) == [(FIN | BINARY, payload)]
 
 
-def test_9_a_message_above_the_limit_fails_with_1009() -> None:
+def test_9_a_message_above_the_limit_fails_with_1009(echo: Echo) -> None:
     assert codes_of(echo(frame(BINARY, bytes(1001)), max_message=1000)) == [1009]
 
 
@@ -315,7 +328,7 @@ def test_9_a_message_above_the_limit_fails_with_1009() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 1000, 100_000])
-def test_12_compressed_messages_are_echoed(size: int) -> None:
+def test_12_compressed_messages_are_echoed(echo: Echo, size: int) -> None:
     payload = (b"{'json': [1, 2, 3], 'more': true} " * (size // 34 + 1))[:size]
 
     frames = echo(frame(TEXT, deflated(payload), rsv=4), compression=True)

@@ -57,6 +57,7 @@ def test_its_mount_hands_requests_to_the_running_protocol() -> None:
         {"allowed_origins": ["https://a.org/path"]},
         {"allowed_origins": [""]},
         {"slow_client": "wait"},
+        {"engine": "picows"},
         {"origins": []},
     ],
 )
@@ -82,6 +83,13 @@ def test_limits_are_finite_by_default() -> None:
     assert config.max_message == 1024 * 1024
     assert not config.compression
     assert config.allowed_origins is None
+
+
+def test_an_unknown_engine_is_refused_with_the_names_of_those_there_are() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        plugins(engine="picows")
+
+    assert str(error.value).endswith("must be 'lean' or 'autobahn', not 'picows'.")
 
 
 class TestWebSocket(PluginConformance):
