@@ -115,6 +115,9 @@ class _LoopSide:
         self._meter = meter
         self._ways = ways
 
+    def emptied(self) -> None:
+        """Nothing is restarted here."""
+
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Count what came back, and send as many again."""
         now = time.perf_counter()

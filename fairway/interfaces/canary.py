@@ -41,6 +41,7 @@ class CanaryWatch:
         self._token = 0
         self._mailbox: Mailbox | None = None
         self._heard_at: float | None = None
+        self._began_at = clock.now()
         self._posted_at = 0.0
         self.round_trip: float | None = None
         """Seconds that the last canary took, None before the first."""
@@ -53,6 +54,11 @@ class CanaryWatch:
             self._heard_at is not None
             and self._clock.now() - self._heard_at < self._late
         )
+
+    def is_deaf(self) -> bool:
+        """Return whether no canary came back for long."""
+        last = self._began_at if self._heard_at is None else self._heard_at
+        return self._clock.now() - last >= self._late
 
     def begin(self, mailbox: Mailbox) -> None:
         """Watch a mailbox."""

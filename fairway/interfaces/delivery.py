@@ -24,13 +24,20 @@ class MailboxDelivery:
 
     Args:
         heard: called with the token of each canary.
+        emptied: called when the layer has lost all that it held.
     """
 
-    def __init__(self, backplane: Backplane, heard: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        backplane: Backplane,
+        heard: Callable[[int], None],
+        emptied: Callable[[], None],
+    ) -> None:
         self._backplane = backplane
         self._peers = backplane.peers
         self._groups = backplane.groups
         self._heard = heard
+        self._emptied = emptied
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Take a batch in order."""
@@ -40,6 +47,10 @@ class MailboxDelivery:
             except Exception:
                 log.exception("a %s record could not be delivered", delivery.kind.name)
                 self._backplane.drops.add(delivery.channel, Drop.INVALID)
+
+    def emptied(self) -> None:
+        """The layer has lost all that it held."""
+        self._emptied()
 
     def memberships(self) -> Mapping[str, Collection[str]]:
         """Return the local parts in each group."""

@@ -102,7 +102,10 @@ class Events:
 
     def busy(self, peer: LocalPeer, number: int) -> None:
         """Keep waiting for the end of the peer's record."""
-        if peer.order is not None and peer.order.is_on_bus(number):
+        if peer.order is None:
+            peer.sent = None
+        elif peer.order.is_on_bus(number):
+            peer.sent = None
             self._wait_on(peer)
 
     def lost(self, peer: LocalPeer, number: int) -> None:
@@ -110,6 +113,23 @@ class Events:
         order = peer.order
         if order is not None and order.ended(number):
             self._go_on(peer, order)
+
+    def swallowed(self, peer: LocalPeer, number: int, why: Drop) -> None:
+        """End what the peer waits for: the bus took it, and nobody will end it."""
+        peer.sent = None
+        order = peer.order
+        if order is not None:
+            if order.is_on_bus(number):
+                _, channel = self._on_bus[peer]
+                order.give_up()
+                self._backplane.drops.add(channel, why)
+                self._go_on(peer, order)
+        elif peer.open and not peer.groups and self.protocol is not None:
+            # A member of groups was consumed: it waits for what is sent to them.
+            try:
+                self.protocol.unanswered(peer, why)
+            except Exception:
+                log.exception("protocol %s failed to end %r", self._name, peer)
 
     def close(self, peer: LocalPeer) -> None:
         """Forget a closed peer, or see to it that this happens after its last event."""

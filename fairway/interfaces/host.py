@@ -237,6 +237,10 @@ class ProtocolHost:
         elif self.protocol is not None and peer.open:
             self.protocol.disconnect(peer, "overflow")
 
+    def swallowed(self, peer: LocalPeer, order: int, why: Drop) -> None:
+        """The bus took an event of a peer, and nobody will end or answer it."""
+        self._events.swallowed(peer, order, why)
+
     def forwarded(self, peer: LocalPeer, content: Content) -> None:
         """Another process handed something over."""
         if self.protocol is None:

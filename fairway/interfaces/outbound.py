@@ -80,7 +80,10 @@ class Post:
     def __call__(self, outcome: Outcome) -> None:
         """Take what became of it; the object itself spares a closure per event."""
         why = _NOT_TAKEN.get(outcome)
-        if why is not None and self.outbound is not None:
+        if why is None:
+            if self.peer is not None:
+                self.peer.sent = self.operation.order
+        elif self.outbound is not None:
             self.why = why
             self.outbound.line_up(self)
 
@@ -155,6 +158,8 @@ class Outbound:
             line.popleft()
             why = _NOT_TAKEN.get(outcome)
             if why is None:
+                if post.peer is not None:
+                    post.peer.sent = post.operation.order
                 self._go_on(post)
             else:
                 post.why = why

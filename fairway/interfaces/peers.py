@@ -9,6 +9,7 @@ from enum import IntEnum
 
 from fairway.core.bus import record
 from fairway.core.content import Content, Encoded
+from fairway.core.drops import Drop
 from fairway.core.plugin.host import Peer
 from fairway.core.plugin.web import RequestHead
 from fairway.interfaces.order import PeerOrder
@@ -46,6 +47,9 @@ class PeerOwner(typing.Protocol):
     def lost(self, peer: LocalPeer, order: int) -> None:
         """Events of the peer, or with `REPLY_LOST` a reply to it, were lost."""
 
+    def swallowed(self, peer: LocalPeer, order: int, why: Drop) -> None:
+        """The bus took an event of the peer, and nobody will end or answer it."""
+
     def forwarded(self, peer: LocalPeer, content: Content) -> None:
         """Another process handed something over."""
 
@@ -73,6 +77,7 @@ class LocalPeer:
         "owner",
         "path",
         "reply_channel",
+        "sent",
         "used_until",
     )
 
@@ -100,6 +105,9 @@ class LocalPeer:
         """The envelope of its events after the first, once there was a second."""
         self.held = 0
         """The bits of `HoldReason`."""
+        self.sent: int | None = None
+        """The order of its last event that the bus took and that no worker is known
+        to have, 0 where there is no order."""
         self.used_until = 0.0
         """Until when its rate of messages is used up."""
         self.behind: list[typing.Any] | None = None

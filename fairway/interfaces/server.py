@@ -31,6 +31,7 @@ from fairway.interfaces.delivery import MailboxDelivery
 from fairway.interfaces.descriptors import raise_descriptor_limit
 from fairway.interfaces.figures import figures
 from fairway.interfaces.host import ProtocolHost
+from fairway.interfaces.losses import Losses
 from fairway.interfaces.reactor import install_reactor, new_loop
 from fairway.interfaces.status import Status
 
@@ -176,7 +177,8 @@ class InterfaceServer:
         else:
             every, late = self._canary_times
             self._canary = CanaryWatch(port, clock, every=every, late=late)
-        delivery = MailboxDelivery(backplane, self._canary.heard)
+        losses = Losses(backplane.peers, clock, self._canary.is_deaf)
+        delivery = MailboxDelivery(backplane, self._canary.heard, losses.emptied)
         self._mailbox = port.mailbox("interface", delivery)
         backplane.mailbox = self._mailbox.name
         self._canary.begin(self._mailbox)

@@ -91,12 +91,17 @@ class Collector:
         self.batches = 0
         self.threads: set[int] = set()
         self.groups: dict[str, set[str]] = {}
+        self.losses = 0
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Keep a batch."""
         self.got += deliveries
         self.batches += 1
         self.threads.add(threading.get_ident())
+
+    def emptied(self) -> None:
+        """Count the losses of all that waited."""
+        self.losses += 1
 
     def memberships(self) -> Mapping[str, Collection[str]]:
         """Return what the test says."""

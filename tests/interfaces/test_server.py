@@ -47,6 +47,7 @@ class _Unpluggable:
         self.heals = True
         self.resubscribed = 0
         self.memberships = owner.memberships
+        self.emptied = owner.emptied
 
     def deliver(self, deliveries: Any) -> None:
         if self.plugged:

@@ -231,6 +231,9 @@ class Receiver(ABC):
     One thread at a time may take; the rest may be called from any thread.
     """
 
+    emptied: int = 0
+    """How often the layer was found to have lost all that it held; any thread reads."""
+
     @abstractmethod
     def take(self, limit: int, timeout: float | None = None) -> list[Delivery]:
         """Wait for messages and take up to `limit` of them.
@@ -269,6 +272,12 @@ class MailboxOwner(typing.Protocol):
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Take a batch in order; called in the event loop's thread, must not raise."""
+
+    def emptied(self) -> None:
+        """The layer lost all that it held: what it accepted before and nobody took.
+
+        Called in the event loop's thread, before anything is accepted again.
+        """
 
     def memberships(self) -> Mapping[str, Collection[str]]:
         """Return the local parts in each group, for the layer to restore them.

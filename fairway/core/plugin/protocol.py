@@ -65,6 +65,13 @@ class BaseProtocol(Generic[ConfigT]):
     ) -> None:
         """Tell the peer that its event did not get through: 503, 1013, nothing."""
 
+    def unanswered(self, peer: Peer, why: str) -> None:
+        """Tell a peer whose events are not ordered that nobody will answer its event.
+
+        The bus took the event, and lost it or delivers nothing (`why`, a code of
+        `Drop`). For who waits for an answer; the protocol counts what it gives up.
+        """
+
     def hold(self, peer: Peer, reading: bool) -> None:
         """Stop (False) or resume (True) reading from the peer."""
 

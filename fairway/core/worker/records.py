@@ -19,6 +19,7 @@ from fairway.core.consumer.message import RETRIES, Message
 from fairway.core.consumer.state import PeerState
 from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.drops import Drop
+from fairway.core.names import mailbox_of
 from fairway.core.worker import databases
 from fairway.core.worker.flush import Out
 from fairway.core.worker.loop import Begins
@@ -47,6 +48,7 @@ class RecordRunner:
         self._layer = messages.layer
         self._out = out
         self._owed: Owed | None = None
+        self._asker: object = None
         self._ended = 0.0
 
     def consume(self, delivery: Delivery, begins: Begins = _unwatched) -> None:
@@ -77,6 +79,14 @@ class RecordRunner:
         """Return the sign of life that is due for the record it is at; any thread."""
         owed = self._owed
         return None if owed is None else owed.busy(now)
+
+    def alive(self) -> Busy | None:
+        """Return a sign of life for what it is at, due or not; any thread."""
+        if (owed := self._owed) is not None:
+            return Busy(owed.reply_channel, owed.order)
+        asker = self._asker
+        waits = isinstance(asker, str) and mailbox_of(asker)
+        return Busy(str(asker), 0) if waits else None
 
     def leave(self) -> None:
         """End: close the thread's database connections."""
@@ -113,12 +123,15 @@ class RecordRunner:
         self, delivery: Delivery, content: Content, begins: Begins
     ) -> None:
         message = Message(content, delivery.channel, self._layer)
+        self._asker = content.get("reply_channel")
         try:
             self._out.add(self._messages.run(message, begins))
         except ConsumeLater:
             again = _write({**content, RETRIES: message.retries + 1})
             send = Send(delivery.channel, again, _left(delivery))
             self._out.add([send], otherwise=self._messages.failure(message))
+        finally:
+            self._asker = None
 
     def _consume_events(
         self,

@@ -50,6 +50,7 @@ class Watch:
         self._runners = runners
         self._out = out
         self._stopping = False
+        self._emptied = receiver.emptied
         # A signal handler may put into a SimpleQueue, but must not take a lock.
         self._orders: SimpleQueue[float | None] = SimpleQueue()
         self._thread = threading.Thread(
@@ -70,8 +71,13 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Send what is due: signs of life, and a canary unless the loop stops."""
-        busy = [one for runner in self._runners if (one := runner.busy(now))]
-        self._out.add(busy)
+        if self._receiver.emptied != self._emptied:
+            # Hosts give up what a restart has swallowed: say what was taken before.
+            self._emptied = self._receiver.emptied
+            signs = [runner.alive() for runner in self._runners]
+        else:
+            signs = [runner.busy(now) for runner in self._runners]
+        self._out.add([one for one in signs if one is not None])
         if not self._stopping:
             self._send_canary(now)
         self._out.flush()

@@ -196,6 +196,11 @@ class HttpMapping:
         """The current request's event did not get through."""
         return self._answered(_REFUSALS[why], now)
 
+    def unanswered(self, now: float) -> list[HttpStep]:
+        """Nobody will answer the current request; one whose answer began goes on."""
+        waits = self._phase is Phase.ANSWER and not self._queue[0].answer.status
+        return self._answered(503, now) if waits else []
+
     def not_admitted(self, full: bool, now: float) -> list[HttpStep]:
         """A limit stands before the current request.
 

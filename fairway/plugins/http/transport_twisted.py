@@ -158,6 +158,12 @@ class _HttpConnection:
         """The request's event did not get through."""
         self.perform(self._mapping.refused(why, self.now()))
 
+    def unanswered(self, why: str) -> None:
+        """Nobody will answer the request."""
+        if steps := self._mapping.unanswered(self.now()):
+            self._protocol.host.drop(why, self.peer)
+            self.perform(steps)
+
     def stop(self) -> None:
         """Answer what is in flight, and nothing more."""
         self.perform(self._mapping.stop(self.now()))
@@ -488,6 +494,11 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         """Answer the request whose event did not get through."""
         if peer is not None and peer is peer.handle.peer:
             peer.handle.refused(why)
+
+    def unanswered(self, peer: Peer, why: str) -> None:
+        """Answer the request that nobody else will answer."""
+        if peer is peer.handle.peer:
+            peer.handle.unanswered(why)
 
     def hold(self, peer: Peer, reading: bool) -> None:
         """Stop or resume reading."""

@@ -33,6 +33,23 @@ def nap(message: Message, number: str) -> None:
     message.reply_channel.send({"text": number})
 
 
+def rest(message: Message, seconds: str) -> None:
+    _note("resting")
+    time.sleep(float(seconds))
+    message.reply_channel.send({"text": "rested"})
+
+
+def wait(message: Message) -> None:
+    """Whoever sends to the group answers; until then no consumer is at it."""
+    Group("waiting").add(message.reply_channel)
+    _note("waiting")
+
+
+def release(message: Message) -> None:
+    Group("waiting").send({"text": "released"})
+    message.reply_channel.send({"text": "done"})
+
+
 def big(message: Message, size: str) -> None:
     message.reply_channel.send({"status": 200, "content": b"", "more_content": True})
     for _ in range(int(size)):
@@ -93,6 +110,9 @@ def ignore(message: Message) -> None:
 routes = [
     route("http.request", mark, path=r"^/mark/(?P<number>\d+)$"),
     route("http.request", nap, path=r"^/nap/(?P<number>\d+)$"),
+    route("http.request", rest, path=r"^/rest/(?P<seconds>\d+)$"),
+    route("http.request", wait, path=r"^/wait$"),
+    route("http.request", release, path=r"^/release$"),
     route("http.request", big, path=r"^/big/(?P<size>\d+)$"),
     route("http.request", upload, path=r"^/upload$"),
     route("websocket.connect", connect),

@@ -75,6 +75,10 @@ class RedisMailbox(Mailbox):
         self._line.start()
         self._task = port.loop.create_task(self.upkeep.run())
 
+    def emptied(self) -> None:
+        """The server holds nothing of before."""
+        self._owner.emptied()
+
     def resubscribe(self) -> None:
         """Drop the connection and make a new one."""
         self._line.drop()

@@ -59,6 +59,7 @@ class RedisPort(LayerPort):
         self._line = Line(
             loop, bus.address, bus.outage, opened=self._opened, failed=self._failed
         )
+        self._prefix: str | None = None
         self._posted: list[_Posted] = []
         self._scheduled = False
         self._halfway = False
@@ -246,6 +247,11 @@ class RedisPort(LayerPort):
         return await asker
 
     def _opened(self, wire: Wire) -> None:
+        before, self._prefix = self._prefix, wire.keys.prefix
+        if before not in (None, self._prefix):
+            # Whoever posted what was accepted has been told so; the rest follows now.
+            for mailbox in list(self._mailboxes):
+                mailbox.emptied()
         askers, self._askers = self._askers, []
         for asker in askers:
             if not asker.done():

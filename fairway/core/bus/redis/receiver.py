@@ -131,6 +131,7 @@ class RedisReceiver(Receiver):
         self._link = link = connect(self._bus.address, self._bus.outage, patience)
         before, self._keys = self._keys, link.keys
         if before is not None and before.prefix != link.keys.prefix:
+            self.emptied += 1
             answers = link.exchange(
                 bury(before, self._queues), time.monotonic() + _DEAD
             )
