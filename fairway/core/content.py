@@ -14,6 +14,7 @@ from fairway.core.exceptions import MessageTooLarge
 
 __all__ = [
     "DEFAULT_MAX_CONTENT",
+    "STATE",
     "Content",
     "Encoded",
     "Value",
@@ -31,6 +32,10 @@ Encoded: TypeAlias = bytes
 
 DEFAULT_MAX_CONTENT = 1024 * 1024
 """Bytes of encoded content that may travel, unless `MAX_CONTENT` says otherwise."""
+
+STATE = "_state"
+"""Key of an event under which the state of its peer rides, encoded, where events are
+not ordered; consumers do not see it."""
 
 _ATOMS = frozenset({bytes, str, float, bool, type(None)})
 _INT64 = range(-(2**63), 2**63)

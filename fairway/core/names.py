@@ -13,15 +13,21 @@ from fairway.core.exceptions import InvalidName
 
 __all__ = [
     "MAX_NAME_LENGTH",
+    "SHARED",
     "check_channel",
     "check_group",
     "decode_local",
     "encode_local",
+    "is_shared",
     "local_of",
     "mailbox_of",
+    "owner_of",
 ]
 
 MAX_NAME_LENGTH = 199
+SHARED = "shared."
+"""What the names of mailboxes begin with that belong to no process: whichever holds the
+lease of the moment reads them."""
 
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]+(?:[!?][A-Za-z0-9._-]+)?")
 _GROUP = re.compile(r"[A-Za-z0-9._-]+")
@@ -71,6 +77,20 @@ def mailbox_of(channel: str) -> str:
     """Return what stands left of `!`, or an empty string for another channel."""
     mailbox, mark, _ = channel.partition("!")
     return mailbox if mark else ""
+
+
+def is_shared(mailbox: str) -> bool:
+    """Return whether a mailbox, or a channel of it, belongs to no single process."""
+    return mailbox.startswith(SHARED)
+
+
+def owner_of(channel: str) -> str:
+    """Return the mailbox of the process that keeps a channel's memberships.
+
+    An empty string for a channel that stands for itself in a group: a normal one, or
+    one of a shared mailbox.
+    """
+    return "" if is_shared(channel) else mailbox_of(channel)
 
 
 def local_of(channel: str) -> str:

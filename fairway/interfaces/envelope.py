@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from fairway.core.content import Encoded
+from fairway.core.content import STATE, Encoded
 from fairway.core.plugin.web import RequestHead
 from fairway.interfaces.peers import LocalPeer
 
-__all__ = ["envelope_of", "envelope_without_peer", "join"]
+__all__ = ["envelope_of", "envelope_without_peer", "join", "with_state"]
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -32,6 +32,11 @@ def envelope_of(peer: LocalPeer, protocol: str) -> Encoded:
     if not peer.envelope:
         peer.envelope = _encode(_fields(peer, protocol))
     return peer.envelope
+
+
+def with_state(encoded: Encoded, state: Encoded) -> Encoded:
+    """Return an event's content with the state of its peer, for the worker."""
+    return join(encoded, _encode({STATE: state}))
 
 
 def envelope_without_peer(protocol: str) -> Encoded:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Send
+from fairway.core.bus.layer import Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import MessageTooLarge, nearest
@@ -18,10 +19,15 @@ from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.spec import Event, ProtocolSpec
 from fairway.core.settings import Limits
 from fairway.interfaces.backplane import Backplane
-from fairway.interfaces.envelope import envelope_of, envelope_without_peer, join
+from fairway.interfaces.envelope import (
+    envelope_of,
+    envelope_without_peer,
+    join,
+    with_state,
+)
 from fairway.interfaces.limits import BURST, spend
 from fairway.interfaces.order import PeerOrder
-from fairway.interfaces.outbound import Post
+from fairway.interfaces.outbound import NOT_TAKEN, Post
 from fairway.interfaces.peers import HoldReason, LocalPeer
 
 __all__ = ["Events"]
@@ -83,19 +89,52 @@ class Events:
             return
         try:
             filtered = self._filtered(peer, channel, content)
-            if filtered is None or not self._within_rate(peer, channel, content):
-                return
-            if peer is not None and peer.order is not None:
+            if isinstance(filtered, Refusal):
+                self._refuse(peer, channel, content, filtered)
+            elif not self._within_rate(peer):
+                self._refuse(peer, channel, content, Refusal.LIMIT)
+            elif peer is not None and peer.order is not None:
                 self._append(peer, peer.order, channel, filtered)
             else:
                 self._send(peer, event, filtered)
         except MessageTooLarge as error:
             self._refuse(peer, channel, content, Refusal.TOO_LARGE, detail=str(error))
 
+    async def emitted(
+        self, peer: LocalPeer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        """Put an event on its channel and wait for the bus; see `Host.emitted`.
+
+        Raises:
+            ValueError: the protocol does not declare the channel, or orders its events.
+            TypeError: the content may not travel.
+        """
+        event = self._declared(channel)
+        if self._ordered:
+            raise ValueError(f"events of {self._name!r} wait for each other")
+        awaited = _Awaited(self)
+        try:
+            filtered = self._filtered(peer, channel, content)
+            if isinstance(filtered, Refusal):
+                why: Refusal | None = filtered
+            elif not self._within_rate(peer):
+                why = Refusal.LIMIT
+            else:
+                self._send(peer, event, filtered, awaited)
+                why = await awaited.come
+        except MessageTooLarge:
+            why = Refusal.TOO_LARGE
+        if why is not None:
+            self._backplane.drops.add(channel, why)
+        return why
+
     def done(self, peer: LocalPeer, done: record.Done) -> None:
         """End the peer's record on the bus: its events were consumed."""
         order = peer.order
-        if order is not None and order.ended(done.order):
+        if order is None:
+            if done.state is not None:
+                peer.state = bytes(done.state)
+        elif order.ended(done.order):
             if done.state is not None:
                 order.state = bytes(done.state)
             self._go_on(peer, order)
@@ -169,33 +208,28 @@ class Events:
 
     def _filtered(
         self, peer: LocalPeer | None, channel: str, content: Content
-    ) -> Content | None:
-        """Run the filters; refuse the event when one drops it or fails."""
+    ) -> Content | Refusal:
+        """Run the filters; say why when one drops the event or fails."""
         filtered = content
         for filter_ in self._filters:
             try:
                 answer = filter_(self._name, filtered, peer)
             except Exception:
                 log.exception("a filter of events failed on %s", channel)
-                self._refuse(peer, channel, content, Refusal.FAILED)
-                return None
+                return Refusal.FAILED
             if answer is None:
-                self._refuse(peer, channel, content, Refusal.FILTERED)
-                return None
+                return Refusal.FILTERED
             filtered = answer
         return filtered
 
-    def _within_rate(
-        self, peer: LocalPeer | None, channel: str, content: Content
-    ) -> bool:
-        """Count an event against its peer's rate; False when it is dropped for it."""
+    def _within_rate(self, peer: LocalPeer | None) -> bool:
+        """Count an event against its peer's rate; False when it must be dropped."""
         if peer is None:
             return True
         now = time.monotonic()
         spent = spend(peer.used_until, self._limits.messages_per_second, now)
         if spent > now + BURST:
             if peer.order is None:
-                self._refuse(peer, channel, content, Refusal.LIMIT)
                 return False
             # A connection can wait: what is sent stands in its buffers.
             if not peer.held & HoldReason.RATE:
@@ -214,14 +248,28 @@ class Events:
 
         self._backplane.clock.call_at(when, look)
 
-    def _send(self, peer: LocalPeer | None, event: Event, content: Content) -> None:
+    def _send(
+        self,
+        peer: LocalPeer | None,
+        event: Event,
+        content: Content,
+        awaited: _Awaited | None = None,
+    ) -> None:
         payload = encode_content(content, self._backplane.policy.max_content)
         if peer is None:
             shared = envelope_without_peer(self._name)
         else:
             shared = envelope_of(peer, self._name)
-        send = Send(event.channel, join(shared, payload))
-        post = Post(self, peer, send, contents=(content,), patience=event.patience)
+        encoded = join(shared, payload)
+        if peer is not None and peer.state:
+            encoded = with_state(encoded, peer.state)
+        send, patience = Send(event.channel, encoded), event.patience
+        if awaited is None:
+            post = Post(self, peer, send, contents=(content,), patience=patience)
+        else:
+            post = _AwaitedPost(
+                awaited, peer, send, contents=(content,), patience=patience
+            )
         self._backplane.outbound.send(post)
 
     def _append(
@@ -307,3 +355,35 @@ class Events:
         elif peer.order is not None and peer.order.give_up() is not None:
             self._backplane.drops.add(channel, Drop.UNANSWERED)
             self._go_on(peer, peer.order)
+
+
+class _Awaited:
+    """Somebody who waits for what becomes of one post."""
+
+    def __init__(self, events: Events) -> None:
+        self.come: asyncio.Future[Refusal | None] = asyncio.Future()
+        self._events = events
+
+    def hold(self, peer: LocalPeer, reason: HoldReason, held: bool) -> None:
+        """Stop or resume reading from a peer."""
+        self._events.hold(peer, reason, held)
+
+    def refused(self, post: Post, why: Refusal) -> None:
+        """The bus did not take it for as long as it may wait."""
+        self.settle(why)
+
+    def settle(self, why: Refusal | None) -> None:
+        """Tell whoever waits, unless they gave up."""
+        if not self.come.done():
+            self.come.set_result(why)
+
+
+class _AwaitedPost(Post):
+    """A post whose success is told, too; `sender` is an `_Awaited`."""
+
+    __slots__ = ()
+
+    def __call__(self, outcome: Outcome) -> None:
+        super().__call__(outcome)
+        if outcome not in NOT_TAKEN:
+            cast(_Awaited, self.sender).settle(None)

@@ -13,8 +13,9 @@ from fairway.core.bus.layer import REPLY_LOST, Forward, GroupDiscard, Outcome, S
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import PeerRefused
+from fairway.core.names import decode_local, encode_local
 from fairway.core.plugin.hookspecs import Filter
-from fairway.core.plugin.host import Peer, Site
+from fairway.core.plugin.host import Peer, Refusal, Site
 from fairway.core.plugin.loading import LoadedProtocol
 from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.web import MountPoint, RequestHead
@@ -32,6 +33,7 @@ from fairway.interfaces.events import Events
 from fairway.interfaces.limits import Admission
 from fairway.interfaces.logs import protocol_log
 from fairway.interfaces.peers import LocalPeer
+from fairway.interfaces.shared import SharedReplies
 
 __all__ = ["ProtocolHost"]
 
@@ -46,6 +48,9 @@ class ProtocolHost:
 
     Args:
         mounts: finds the mounts on a protocol.
+
+    Attributes:
+        shared: what takes the replies, where peers are shared.
     """
 
     def __init__(
@@ -75,6 +80,9 @@ class ProtocolHost:
         self._reply_filters = reply_filters
         self._replies = frozenset(loaded.spec.replies)
         self._admission = Admission(limits)
+        self.shared: SharedReplies | None = None
+        if loaded.spec.peers == "shared":
+            self.shared = SharedReplies(self.name, backplane, self._deliver_shared)
         self._setting = f'FAIRWAY["PLUGINS"]["{loaded.plugin}"]["bind"]'
         self._events = Events(
             loaded.spec,
@@ -106,6 +114,10 @@ class ProtocolHost:
         handshake: bool = True,
     ) -> LocalPeer:
         """Begin a peer."""
+        if self.shared is not None:
+            if key is None:
+                raise ValueError(f"a peer of {self.name!r} needs a key: it is shared")
+            return self._shared_peer(key, handle, client, path)
         peers = self._backplane.peers
         if key is not None and (known := peers.find(f"{self.name}:{key}")):
             return known
@@ -134,6 +146,8 @@ class ProtocolHost:
         if not local.open:
             return
         local.open = False
+        if not local.local:  # shared
+            return
         backplane = self._backplane
         backplane.peers.close(local)
         for group in backplane.groups.leave_all(local):
@@ -144,6 +158,20 @@ class ProtocolHost:
         """Put an event on its channel."""
         self.events += 1
         self._events.emit(cast(LocalPeer | None, peer), channel, content)
+
+    async def emitted(
+        self, peer: Peer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        """Put an event on its channel and wait until that is settled."""
+        self.events += 1
+        return await self._events.emitted(
+            cast(LocalPeer | None, peer), channel, content
+        )
+
+    def hold_replies(self, reading: bool) -> None:
+        """Take no more replies to shared peers, or go on."""
+        if self.shared is not None:
+            self.shared.hold(reading)
 
     def send(self, channel: str, content: Content) -> None:
         """Put content on a channel with a single reader."""
@@ -250,6 +278,22 @@ class ProtocolHost:
         except Exception:
             log.exception("protocol %s failed to take a forward", self.name)
             self.drop(Drop.FAILED, peer)
+
+    def _shared_peer(
+        self, key: str, handle: object, client: str, path: str | None = None
+    ) -> LocalPeer:
+        assert self.shared is not None
+        peer = LocalPeer(
+            self, handle=handle, identity=f"{self.name}:{key}", client=client
+        )
+        peer.reply_channel = f"{self.shared.mailbox}!{encode_local(key)}"
+        peer.path = path
+        peer.fresh = False  # who is new is known to their session only
+        return peer
+
+    def _deliver_shared(self, local: str, content: Content) -> None:
+        key = decode_local(local)
+        self.deliver((self._shared_peer(key, None, key),), content)
 
     def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | None:
         filtered: Content | None = content

@@ -20,16 +20,17 @@ from fairway.core.content import Content
 from fairway.core.plugin.host import Refusal
 from fairway.interfaces.peers import HoldReason, LocalPeer
 
-__all__ = ["Outbound", "Post", "Sender"]
+__all__ = ["NOT_TAKEN", "Outbound", "Post", "Sender"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _TRY_TIMEOUT = 2.0
 _WIDEST = 256
-_NOT_TAKEN = {
+NOT_TAKEN = {
     Outcome.FULL: Refusal.FULL,
     Outcome.UNAVAILABLE: Refusal.UNAVAILABLE,
 }
+"""Outcomes after which a post may be tried again."""
 
 
 class Sender(typing.Protocol):
@@ -79,7 +80,7 @@ class Post:
 
     def __call__(self, outcome: Outcome) -> None:
         """Take what became of it; the object itself spares a closure per event."""
-        why = _NOT_TAKEN.get(outcome)
+        why = NOT_TAKEN.get(outcome)
         if why is None:
             if self.peer is not None:
                 self.peer.sent = self.operation.order
@@ -156,10 +157,9 @@ class Outbound:
         left = []
         for post, outcome in zip(batch, outcomes, strict=True):
             line.popleft()
-            why = _NOT_TAKEN.get(outcome)
+            why = NOT_TAKEN.get(outcome)
             if why is None:
-                if post.peer is not None:
-                    post.peer.sent = post.operation.order
+                post(outcome)
                 self._go_on(post)
             else:
                 post.why = why

@@ -78,6 +78,7 @@ class LocalPeer:
         "path",
         "reply_channel",
         "sent",
+        "state",
         "used_until",
     )
 
@@ -96,6 +97,8 @@ class LocalPeer:
         self.groups: set[str] | None = None
         self.order: PeerOrder | None = None
         """Where events are ordered by peer."""
+        self.state: Encoded = b""
+        """What consumers keep for it, where events are not ordered."""
         self.path: str | None = None
         self.head: RequestHead | None = None
         """What it began with, until its first event left."""
@@ -112,6 +115,11 @@ class LocalPeer:
         """Until when its rate of messages is used up."""
         self.behind: list[typing.Any] | None = None
         """Its events that follow one which the bus did not take yet."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether a consumer keeps state for it or made it a member of a group."""
+        return bool(self.groups or self.state or (self.order and self.order.state))
 
     @property
     def has_waiting_events(self) -> bool:

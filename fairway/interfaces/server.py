@@ -127,6 +127,8 @@ class InterfaceServer:
                 loaded = self.plugins.protocols[name]
                 with _Leniency(self, loaded):
                     await self.protocols[name].start()
+                    if (shared := self._host_of(name).shared) is not None:
+                        shared.start()
         except BaseException:
             await self.stop(0.0)
             raise
@@ -250,11 +252,16 @@ class InterfaceServer:
     async def _stop_protocol(self, name: str, grace: float) -> None:
         try:
             async with asyncio.timeout(grace + 1.0):
+                if (shared := self._host_of(name).shared) is not None:
+                    await shared.stop()
                 await self.protocols[name].stop(grace)
         except TimeoutError:
             log.warning("protocol %s did not stop within %g seconds", name, grace)
         except Exception:
             log.exception("protocol %s failed to stop", name)
+
+    def _host_of(self, name: str) -> ProtocolHost:
+        return next(host for host in self._hosts if host.name == name)
 
     def _process(self) -> ProcessInfo:
         return ProcessInfo("interface", self.name)

@@ -21,7 +21,14 @@ from django.test import Client as DjangoClient
 
 from fairway.core.bus import record
 from fairway.core.bus.layer import Delivery, Send
-from fairway.core.content import Content, Encoded, decode_content, encode_content
+from fairway.core.content import (
+    STATE,
+    Content,
+    Encoded,
+    decode_content,
+    encode_content,
+)
+from fairway.core.names import SHARED, encode_local
 from fairway.testing.site import ConsumerSite
 
 __all__ = ["ConsumerClient", "Refused"]
@@ -44,7 +51,8 @@ class ConsumerClient:
 
     Args:
         protocol: the name of an enabled protocol.
-        client: its display address.
+        client: its display address; of a protocol with shared peers, such as sms, also
+            what identifies the peer.
     """
 
     def __init__(
@@ -63,18 +71,22 @@ class ConsumerClient:
         self.close_code: int | bool | None = None
         """What the site closed the connection with, None while it is open."""
         self._spec = site.plugins.protocols[protocol].spec
-        mailbox = f"test.{secrets.token_hex(6)}"
-        self.reply_channel = f"{mailbox}!1"
+        shared = self._spec.peers == "shared"
+        mailbox = f"{SHARED}{protocol}" if shared else f"test.{secrets.token_hex(6)}"
+        local = encode_local(client) if shared else "1"
+        self.reply_channel = f"{mailbox}!{local}"
         self._receiver = site.layer.receiver([f"{mailbox}!"])
         self._envelope: Content = {
             "reply_channel": self.reply_channel,
-            "peer": f"{protocol}:{mailbox}",
+            "peer": f"{protocol}:{client if shared else mailbox}",
             "protocol": protocol,
             "client": client,
         }
         self._order = 0
         self._state: Encoded | None = None
         self._replies: deque[Content] = deque()
+        if shared:
+            site.shared[self.reply_channel] = self._replies
 
     def force_login(self, user: AbstractBaseUser, backend: str | None = None) -> None:
         """Log a user in to the site; the cookie goes with the first event."""
@@ -150,7 +162,9 @@ class ConsumerClient:
         channel = f"{self.protocol}.{what}"
         layer = self.site.layer
         if self._spec.ordering == "none":
-            layer.send(channel, encode_content(self._envelope | keys))
+            layer.send(
+                channel, encode_content(self._envelope | self._news(keys) | keys)
+            )
         else:
             event = encode_content({"order": self._order, **keys})
             layer.send_many(
@@ -200,6 +214,13 @@ class ConsumerClient:
         self._receiver.close()
         self.event("disconnect", **keys)
 
+    def _news(self, keys: Mapping[str, Any]) -> Content:
+        """Return what a host adds where events have no order."""
+        if self._state is not None:
+            return {STATE: self._state}
+        fresh = self._order == 0 and "headers" not in keys
+        return {"first": True} if fresh and self._spec.peers == "owned" else {}
+
     def _head(self, path: str, headers: Mapping[str, str]) -> Content:
         path, _, query = path.partition("?")
         self._envelope["path"] = path
@@ -225,11 +246,14 @@ class ConsumerClient:
 
     def _take(self, delivery: Delivery) -> None:
         match delivery.kind, delivery.body:
-            case _, record.Message(content=content):
-                self._deliver(decode_content(bytes(content)))
+            case _, record.Message(local=local, content=content):
+                mailbox, _, _ = self.reply_channel.partition("!")
+                # A shared mailbox has replies for other peers, too.
+                replies = self.site.shared.get(f"{mailbox}!{local}", self._replies)
+                self._deliver(decode_content(bytes(content)), replies)
             case _, record.GroupMessage(group, content, exclude):
                 if group in self.groups and self.reply_channel not in exclude:
-                    self._deliver(decode_content(bytes(content)))
+                    self._deliver(decode_content(bytes(content)), self._replies)
             case record.Kind.ADD, record.Membership(group=group):
                 self.groups.add(group)
             case record.Kind.DISCARD, record.Membership(group=group):
@@ -238,7 +262,7 @@ class ConsumerClient:
                 self._state = bytes(state)
                 self.state = decode_content(self._state)
 
-    def _deliver(self, content: Content) -> None:
+    def _deliver(self, content: Content, replies: deque[Content]) -> None:
         if content.get("close"):
             self.close_code = content["close"]
-        self._replies.append(content)
+        replies.append(content)

@@ -51,6 +51,36 @@ class GroupConformance(LayerCase):
         kinds = [delivery.kind for delivery in take_all(receiver, 2_002)]
         assert kinds == [Kind.ADD] * 2_000 + [Kind.GROUP, Kind.MESSAGE]
 
+    def test_channels_of_a_shared_mailbox_are_members_by_themselves(
+        self, layer: ChannelLayer
+    ) -> None:
+        one, two = "shared.sms!one", "shared.sms!two"
+        layer.send_many([GroupAdd("room", one), GroupAdd("room", two)])
+        layer.group_send("room", content(1))
+        layer.group_send("room", content(2), exclude=(one,))
+        layer.group_discard("room", two)
+        layer.group_send("room", content(3))
+
+        # Nobody has to read it for them to be members, and nobody is told of it.
+        taken = take_all(layer.receiver(["shared.sms!"]), 4)
+
+        bodies = [each.body for each in taken]
+        assert all(isinstance(body, Message) for body in bodies)
+        locals_ = [body.local for body in bodies if isinstance(body, Message)]
+        assert [n for n in numbers(taken) if n != 1] == [2, 3]
+        assert sorted(locals_[:2]) == ["one", "two"]
+        assert locals_[2:] == ["two", "one"]
+        assert layer.group_channels("room") == [one]
+
+    def test_what_waits_in_a_shared_mailbox_survives_its_reader(
+        self, layer: ChannelLayer
+    ) -> None:
+        layer.receiver(["shared.sms!"]).close()
+        layer.send("shared.sms!one", content(1))
+        layer.receiver(["shared.sms!"]).close()
+
+        assert numbers(take_all(layer.receiver(["shared.sms!"]), 1)) == [1]
+
     def test_an_add_and_a_discard_are_told_to_the_mailbox(
         self, layer: ChannelLayer
     ) -> None:

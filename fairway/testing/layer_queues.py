@@ -479,6 +479,19 @@ class QueueConformance(LayerCase):
 
         assert peer.claim("job:1", 0.2)
 
+    def test_an_owner_renews_its_claim_and_gives_it_up(
+        self, layer: ChannelLayer, peer: ChannelLayer
+    ) -> None:
+        assert layer.claim("lead", 60, "a")
+        assert layer.claim("lead", 60, "a")
+        assert not peer.claim("lead", 60, "b")
+        assert not peer.claim("lead", 0, "b")
+        assert not peer.claim("lead", 60)
+
+        assert layer.claim("lead", 0, "a")
+
+        assert peer.claim("lead", 60, "b")
+
     def test_statistics_say_how_much_waits(self, layer: ChannelLayer) -> None:
         layer.send_many(sends("a", 3))
 

@@ -71,6 +71,7 @@ class RecordingPeer:
         self.path: str | None = None
         self.head: RequestHead | None = None
         self.open = True
+        self.kept = False
 
 
 class RecordingHost:
@@ -84,6 +85,7 @@ class RecordingHost:
         forwards: what went out by `forward`, by reply channel.
         mount_points: what `mounts` returns, by protocol; set it.
         work: coroutines of `spawn`, for the test to await.
+        reading_replies: what `hold_replies` was told last.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class RecordingHost:
         self.forwards: list[tuple[str, Content]] = []
         self.mount_points: dict[str, list[MountPoint]] = {}
         self.work: list[Coroutine[Any, Any, None]] = []
+        self.reading_replies = True
         self.peers: dict[str, RecordingPeer] = {}
         self.listeners: list[RecordingListener] = []
         self.ports: list[RecordingPort] = []
@@ -114,7 +117,7 @@ class RecordingHost:
         self._name = ""
         self._replies: frozenset[str] | None = None
         self._max_content = max_content
-        self._claims: dict[str, float] = {}
+        self._claims: dict[str, tuple[float, str]] = {}
         self._number = itertools.count(1)
 
     # What a test calls.
@@ -201,13 +204,18 @@ class RecordingHost:
 
     def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
         """Record an event, or refuse it."""
-        why = self.refusing
-        if len(encode_content(content, limit=2**31)) > self._max_content:
-            why = Refusal.TOO_LARGE
-        if why is None:
-            self.events.append(Emitted(peer, channel, content))
-        else:
+        if (why := self._record(peer, channel, content)) is not None:
             self.protocol.refuse(peer, channel, content, why)
+
+    async def emitted(
+        self, peer: Peer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        """Record an event, or say why not."""
+        return self._record(peer, channel, content)
+
+    def hold_replies(self, reading: bool) -> None:
+        """Keep what the protocol asked for."""
+        self.reading_replies = reading
 
     def send(self, channel: str, content: Content) -> None:
         """Record content for a channel."""
@@ -244,11 +252,12 @@ class RecordingHost:
         encode_content(content, self._max_content)
         self.forwards.append((reply_channel, content))
 
-    async def claim(self, key: str, ttl: float) -> bool:
-        """Return True to the first caller for `ttl` seconds."""
-        if self._claims.get(key, 0.0) > self.clock.now():
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
+        """Return True to the first caller, or owner, for `ttl` seconds."""
+        end, holder = self._claims.get(key, (0.0, ""))
+        if end > self.clock.now() and (not owner or owner != holder):
             return False
-        self._claims[key] = self.clock.now() + ttl
+        self._claims[key] = (self.clock.now() + ttl, owner)
         return True
 
     async def blocking(
@@ -264,3 +273,12 @@ class RecordingHost:
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Record a drop."""
         self.drops.append(RecordedDrop(str(reason), peer, detail))
+
+    def _record(
+        self, peer: Peer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        if len(encode_content(content, limit=2**31)) > self._max_content:
+            return Refusal.TOO_LARGE
+        if self.refusing is None:
+            self.events.append(Emitted(peer, channel, content))
+        return self.refusing

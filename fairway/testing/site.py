@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,8 @@ class ConsumerSite:
         self._out = Out(self.layer)
         self._runner = RecordRunner(self._messages, self._out)
         self._receiver = self.layer.receiver(self.router.channels())
+        self.shared: dict[str, deque[Content]] = {}
+        """What was sent to shared peers that have a client, by reply channel."""
         self._override = registry.override_layer(self.layer)
 
     def __enter__(self) -> ConsumerSite:

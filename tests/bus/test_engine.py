@@ -98,7 +98,7 @@ def test_a_deadline_is_the_first_moment_of_expiry(engine: Engine) -> None:
 
 def test_a_sweep_forgets_what_nobody_asks_for(engine: Engine) -> None:
     engine.apply(numbered("in", 1, expiry=1.0), 0.0)
-    engine.claim("job", 1.0, 0.0)
+    engine.claim("job", 1.0, "", 0.0)
     engine.apply(GroupAdd("room", "box!a"), 0.0)
 
     engine.apply(Send("other", X), 1_000.0)

@@ -15,7 +15,7 @@ class ToyBus:
         self.changed = threading.Condition()
         self.queues: dict[str, deque[tuple[bytes, float]]] = defaultdict(deque)
         self.groups: dict[str, dict[str, float]] = defaultdict(dict)
-        self.claims: dict[str, float] = {}
+        self.claims: dict[str, tuple[float, str]] = {}
 
 
 class ToyLayer(SimpleLayer):
@@ -58,12 +58,13 @@ class ToyLayer(SimpleLayer):
             now = time.monotonic()
             return [name for name, end in self.bus.groups[group].items() if end > now]
 
-    def claim(self, key: str, ttl: float) -> bool:
+    def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         with self.bus.changed:
             now = time.monotonic()
-            if self.bus.claims.get(key, 0.0) > now:
+            end, holder = self.bus.claims.get(key, (0.0, ""))
+            if end > now and (not owner or owner != holder):
                 return False
-            self.bus.claims[key] = now + ttl
+            self.bus.claims[key] = (now + ttl, owner)
             return True
 
     def waiting(self, queue: str) -> int:

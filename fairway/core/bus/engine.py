@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from msgspec import Raw
-
 from fairway.core.bus import layer as op
 from fairway.core.bus.bodies import (
     body_of,
@@ -21,9 +19,9 @@ from fairway.core.bus.bodies import (
     queue_of,
 )
 from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
-from fairway.core.bus.record import Body, Kind, Message
+from fairway.core.bus.record import Body, Kind
 from fairway.core.drops import Drop
-from fairway.core.names import local_of, mailbox_of
+from fairway.core.names import local_of, owner_of
 
 __all__ = ["MAILBOX_BYTES", "PROVISIONAL_LEASE", "Engine", "Entry"]
 
@@ -70,7 +68,7 @@ class Engine:
         self._queues: dict[str, _Queue] = {}
         self._groups: dict[str, _Group] = {}
         self._leases: dict[str, float] = {}
-        self._claims: dict[str, float] = {}
+        self._claims: dict[str, tuple[float, str]] = {}
         self._swept = 0.0
 
     def apply(self, operation: op.Operation, now: float) -> Outcome:
@@ -135,11 +133,12 @@ class Engine:
         ]
         return locals_ + list(found.plain)
 
-    def claim(self, key: str, ttl: float, now: float) -> bool:
-        """Give `key` to the first caller for `ttl` seconds."""
-        if self._claims.get(key, 0.0) > now:
+    def claim(self, key: str, ttl: float, owner: str, now: float) -> bool:
+        """Give `key` to the first caller, or again to its owner, for `ttl` seconds."""
+        end, holder = self._claims.get(key, (0.0, ""))
+        if end > now and (not owner or holder != owner):
             return False
-        self._claims[key] = now + ttl
+        self._claims[key] = (now + ttl, owner)
         return True
 
     def statistics(self, channel: str, now: float) -> ChannelStatistics:
@@ -210,16 +209,15 @@ class Engine:
         for mailbox in group.mailboxes:
             if self._push(f"{mailbox}!", shared, now) is Outcome.FULL:
                 self.dropped.append((mailbox, Drop.FULL, 1))
-        message = Message("", Raw(send.content))
-        plain: Entry = (deadline, Kind.MESSAGE, message, size, now)
         for channel in group.plain:
             if channel not in send.exclude:
-                if self._push(channel, plain, now) is Outcome.FULL:
+                plain = op.Send(channel, send.content, expiry_of(send, self.policy))
+                if self._send(plain, now) is Outcome.FULL:
                     self.dropped.append((channel, Drop.FULL, 1))
         return Outcome.ACCEPTED
 
     def _group_add(self, add: op.GroupAdd, now: float) -> Outcome:
-        mailbox = mailbox_of(add.channel)
+        mailbox = owner_of(add.channel)
         if not mailbox:
             group = self._groups.setdefault(add.group, _Group())
             group.plain[add.channel] = now + self.policy.group_expiry
@@ -235,7 +233,7 @@ class Engine:
     def _group_discard(self, discard: op.GroupDiscard, now: float) -> Outcome:
         if (group := self._groups.get(discard.group)) is None:
             return Outcome.ACCEPTED
-        mailbox, local = mailbox_of(discard.channel), local_of(discard.channel)
+        mailbox, local = owner_of(discard.channel), local_of(discard.channel)
         outcome = Outcome.ACCEPTED
         if not mailbox:
             group.plain.pop(discard.channel, None)
@@ -286,10 +284,7 @@ class Engine:
         for group_name, group in list(self._groups.items()):
             self._reap(group, now)
             self._drop_if_empty(group_name)
-        _drop_past(self._leases, now)
-        _drop_past(self._claims, now)
-
-
-def _drop_past(deadlines: dict[str, float], now: float) -> None:
-    for key in [key for key, end in deadlines.items() if end <= now]:
-        del deadlines[key]
+        for mailbox in [m for m, end in self._leases.items() if end <= now]:
+            del self._leases[mailbox]
+        for key in [key for key, (end, _) in self._claims.items() if end <= now]:
+            del self._claims[key]

@@ -331,7 +331,7 @@ class LayerPort(ABC):
         """Open a mailbox whose name starts with `prefix` and a dot."""
 
     @abstractmethod
-    async def claim(self, key: str, ttl: float) -> bool:
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """See `ChannelLayer.claim`."""
 
     @abstractmethod
@@ -391,8 +391,12 @@ class ChannelLayer(ABC):
         """
 
     @abstractmethod
-    def claim(self, key: str, ttl: float) -> bool:
+    def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds.
+
+        Args:
+            owner: who claims; the same owner may claim again before the time is over,
+                which then begins anew, and gives up with a `ttl` of 0.
 
         Raises:
             LayerUnavailable: the layer cannot be reached.

@@ -28,6 +28,7 @@ from fairway.core.bus.layer import (
     Outcome,
     Receiver,
 )
+from fairway.core.names import is_shared
 
 __all__ = ["MemoryLayer"]
 
@@ -85,10 +86,10 @@ class MemoryLayer(ChannelLayer):
         with self.lock:
             return self.engine.members(group, time.monotonic())
 
-    def claim(self, key: str, ttl: float) -> bool:
-        """Return True to exactly one caller for `ttl` seconds."""
+    def claim(self, key: str, ttl: float, owner: str = "") -> bool:
+        """Return True to exactly one caller, or owner, for `ttl` seconds."""
         with self.lock:
-            return self.engine.claim(key, ttl, time.monotonic())
+            return self.engine.claim(key, ttl, owner, time.monotonic())
 
     def statistics(self, channels: Sequence[str]) -> dict[str, ChannelStatistics]:
         """Return the state of channels."""
@@ -127,7 +128,7 @@ class MemoryLayer(ChannelLayer):
         if listeners:
             return
         self._listeners.pop(channel, None)
-        if channel.endswith("!"):
+        if channel.endswith("!") and not is_shared(channel):
             self.engine.close_mailbox(channel[:-1])
 
     def forget(self, receiver: _MemoryReceiver) -> None:
@@ -304,8 +305,8 @@ class _MemoryPort(LayerPort):
             self._layer.listen(f"{name}!", mailbox)
         return mailbox
 
-    async def claim(self, key: str, ttl: float) -> bool:
-        return self._layer.claim(key, ttl)
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
+        return self._layer.claim(key, ttl, owner)
 
     async def close(self) -> None:
         self._flush()

@@ -18,8 +18,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from msgspec import Raw
-
 from fairway.core.bus.bodies import (
     body_of,
     capacity_of,
@@ -41,20 +39,20 @@ from fairway.core.bus.layer import (
     Operation,
     Outcome,
     Receiver,
+    Send,
 )
 from fairway.core.bus.record import (
     READABLE,
     Body,
     Canary,
     Kind,
-    Message,
     RecordError,
     pack,
     unpack,
 )
 from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
-from fairway.core.names import mailbox_of
+from fairway.core.names import owner_of
 
 __all__ = ["SimpleLayer"]
 
@@ -150,7 +148,7 @@ class SimpleLayer(ChannelLayer):
         """Return the members of a group; those of dead processes are left out."""
         found = self.members(group)
         alive = {"", *self.members(_LEASES)}
-        return [channel for channel in found if mailbox_of(channel) in alive]
+        return [channel for channel in found if owner_of(channel) in alive]
 
     def statistics(self, channels: Sequence[str]) -> dict[str, ChannelStatistics]:
         """Return the state of channels; ages are unknown here."""
@@ -201,34 +199,39 @@ class SimpleLayer(ChannelLayer):
                 return self._fan_out(operation)
             case GroupAdd(group=group, channel=channel):
                 self.join(group, channel, self.policy.group_expiry)
-                mailbox = mailbox_of(channel)
+                mailbox = owner_of(channel)
                 if not mailbox:
                     return Outcome.ACCEPTED
                 if mailbox not in self.members(_LEASES):
                     self.join(_LEASES, mailbox, _PROVISIONAL_LEASE)
             case GroupDiscard(group=group, channel=channel):
                 self.leave(group, channel)
-                if not mailbox_of(channel):
+                if not owner_of(channel):
                     return Outcome.ACCEPTED
         accepted = self._push(operation, queue_of(operation), *body_of(operation))
         return Outcome.ACCEPTED if accepted else Outcome.FULL
 
     def _fan_out(self, send: GroupSend) -> Outcome:
         alive = set(self.members(_LEASES))
-        queues: dict[str, None] = {}
+        mailboxes: dict[str, None] = {}
+        plain: list[str] = []
         for channel in self.members(send.group):
-            if not (mailbox := mailbox_of(channel)):
+            if not (mailbox := owner_of(channel)):
                 if channel not in send.exclude:
-                    queues[channel] = None
+                    plain.append(channel)
             elif mailbox in alive:
-                queues[f"{mailbox}!"] = None
+                mailboxes[f"{mailbox}!"] = None
             else:
                 self.leave(send.group, channel)
-        shared = body_of(send)
-        plain = (Kind.MESSAGE, Message("", Raw(send.content)))
-        for queue in queues:
-            if not self._push(send, queue, *(shared if queue[-1] == "!" else plain)):
+        body = body_of(send)
+        for queue in mailboxes:
+            if not self._push(send, queue, *body):
                 self.drops.add(queue, Drop.FULL)
+        expiry = expiry_of(send, self.policy)
+        for channel in plain:
+            one = Send(channel, send.content, expiry)
+            if not self._push(one, queue_of(one), *body_of(one)):
+                self.drops.add(channel, Drop.FULL)
         return Outcome.ACCEPTED
 
     def _push(self, operation: Operation, queue: str, kind: Kind, body: Body) -> bool:
@@ -416,8 +419,10 @@ class _SimplePort(LayerPort):
     def mailbox(self, prefix: str, owner: MailboxOwner) -> Mailbox:
         return _SimpleMailbox(self, f"{prefix}.{secrets.token_hex(6)}", owner)
 
-    async def claim(self, key: str, ttl: float) -> bool:
-        return await self.loop.run_in_executor(self._thread, self.layer.claim, key, ttl)
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
+        return await self.loop.run_in_executor(
+            self._thread, self.layer.claim, key, ttl, owner
+        )
 
     async def close(self) -> None:
         self._flush()

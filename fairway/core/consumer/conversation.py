@@ -130,9 +130,12 @@ class Conversation:
             self.accept()
 
     def _receive(self) -> Any:
-        if self.message.get("first"):
+        first = self.message.is_first
+        if first or self.message.is_shared:
+            # Nobody renews the memberships of a shared peer but its own events.
             for group in self.groups:
                 self.join(group)
+        if first:
             self.connected()
         return self.received()
 

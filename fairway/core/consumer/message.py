@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from copy import deepcopy
 from functools import cached_property
@@ -19,9 +20,12 @@ from fairway.core.consumer.identity import User
 from fairway.core.consumer.state import PeerState
 from fairway.core.content import Content, Encoded
 from fairway.core.exceptions import LocalProtocolError
+from fairway.core.names import is_shared
 
 __all__ = ["RETRIES", "Message"]
 
+_STATE = "_state"
+"""Key of a shared peer's session under which its state is kept."""
 RETRIES = "_retries"
 """Content key: how often `ConsumeLater` has put the message off."""
 
@@ -198,15 +202,36 @@ class Message:
     def state(self) -> Content:
         """A small dict that is kept for the peer, to read and to change.
 
+        It rides with the peer's events; that of a peer without a host of its own, such
+        as a phone number, is kept in `channel_session`.
+
         Raises:
-            LocalProtocolError: the peer's protocol keeps none.
+            LocalProtocolError: the event has no peer.
+            ConfigurationError: it needs a session, and the site keeps its sessions in
+                cookies.
         """
         if self._state is None:
-            raise LocalProtocolError(
-                f"no state is kept for {self.channel}: its peers send their events "
-                "without order, or it has no peers"
-            )
+            self._state = self._begin_state()
         return self._state.values
+
+    @cached_property
+    def is_first(self) -> bool:
+        """Whether a peer without a connection is heard of for the first time.
+
+        Of a shared peer, such as a phone number: for the first time since its session
+        began, which this looks up and begins.
+        """
+        if not self.is_shared:
+            return bool(self.content.get("first"))
+        if self.channel_session.get(_STATE) is not None:
+            return False
+        self.channel_session[_STATE] = ""
+        return True
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the peer belongs to no single interface server, as phones do."""
+        return is_shared(self.content.get("reply_channel", ""))
 
     def keep(self, **values: Any) -> None:
         """Put values into `state`; raises as it does."""
@@ -274,12 +299,16 @@ class Message:
         opened = self.__dict__
         if session := opened.get("http_session"):
             identity.save_session(session)
+        state = self._state
+        if state is not None and self.is_shared:
+            self._save_in_session(state)
+            state = None
         if session := opened.get("channel_session"):
             saved = identity.save_channel_session(session, self._identity())
-            if saved and self._state is not None:
-                self._state.has_channel_session = True
-        if self._state is not None:
-            self._state.commit()
+            if saved and state is not None:
+                state.has_channel_session = True
+        if state is not None:
+            state.commit()
 
     def discard(self) -> None:
         """Forget what a consumer changed; called when it raised."""
@@ -293,9 +322,28 @@ class Message:
         if self._state is not None and self._state.has_channel_session:
             identity.delete_channel_session(self._identity())
 
+    def changed_state(self) -> Encoded | None:
+        """Return the state for the peer's host, None when it keeps none or has it."""
+        if self._state is None or self.is_shared:
+            return None
+        return self._state.changed()
+
     def encoded_state(self) -> Encoded | None:
         """Return the state as it travels, None where none is kept."""
         return None if self._state is None else self._state.encoded()
+
+    def _begin_state(self) -> PeerState:
+        if self.is_shared:
+            kept = self.channel_session.get(_STATE)
+            return PeerState(b64decode(kept) if kept else None)
+        if self.peer is None:
+            raise LocalProtocolError(f"{self.channel} has no peer to keep state for")
+        return PeerState(None)
+
+    def _save_in_session(self, state: PeerState) -> None:
+        state.commit()
+        if (changed := state.changed()) is not None:
+            self.channel_session[_STATE] = b64encode(changed).decode()
 
     def _identity(self) -> str:
         if self.peer is None:

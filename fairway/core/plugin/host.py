@@ -75,6 +75,10 @@ class Peer(typing.Protocol):
     open: bool
     """False once `close_peer` was called."""
 
+    @property
+    def kept(self) -> bool:
+        """Whether a consumer keeps state for it or made it a member of a group."""
+
 
 class Host(typing.Protocol):
     """Carries one protocol. All methods belong to the loop's thread."""
@@ -108,7 +112,10 @@ class Host(typing.Protocol):
             client: display address, such as `192.0.2.1:5123`.
             key: identity of a peer that returns, such as a phone number; None makes up
                 one that lives as long as the connection. While a peer of that key is
-                open, the same peer is returned.
+                open, the same peer is returned. Shared peers have one always, cost
+                nothing to open, and need not be kept or closed: what is sent to them
+                comes to the one server that carries the protocol, in a new `Peer`
+                without a handle.
             path: goes with every event of the peer.
             head: of a peer that began with an HTTP request: its path goes with every
                 event, its query string, headers, scheme and server with the first.
@@ -133,6 +140,21 @@ class Host(typing.Protocol):
         Never blocks and never raises when the bus cannot take it: the host keeps the
         event, calls `hold(peer, False)`, tries again, and calls `refuse` when the
         event's patience is over. Events of one peer leave in order.
+        """
+
+    async def emitted(
+        self, peer: Peer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        """Put an event on its channel like `emit`, and wait until that is settled.
+
+        For protocols that owe somebody an answer, and where events have no order.
+        Returns None once the bus has it, else why not; `refuse` is not called then.
+        """
+
+    def hold_replies(self, reading: bool) -> None:
+        """Take no more replies to shared peers (False), or go on (True).
+
+        Those that wait stay on the bus, bounded as every mailbox is.
         """
 
     def send(self, channel: str, content: Content) -> None:
@@ -175,7 +197,11 @@ class Host(typing.Protocol):
         """Hand content to `forwarded` of the protocol in the peer's own process."""
 
     async def claim(self, key: str, ttl: float) -> bool:
-        """Return True to exactly one caller among all processes for `ttl` seconds."""
+        """Return True to exactly one caller among all processes for `ttl` seconds.
+
+        Raises:
+            LayerUnavailable: the channel layer cannot be reached.
+        """
 
     async def blocking(
         self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

@@ -17,7 +17,13 @@ from fairway.core.consumer.control import ConsumeLater
 from fairway.core.consumer.identity import session_cookie
 from fairway.core.consumer.message import RETRIES, Message
 from fairway.core.consumer.state import PeerState
-from fairway.core.content import Content, Encoded, decode_content, encode_content
+from fairway.core.content import (
+    STATE,
+    Content,
+    Encoded,
+    decode_content,
+    encode_content,
+)
 from fairway.core.drops import Drop
 from fairway.core.names import mailbox_of
 from fairway.core.worker import databases
@@ -30,6 +36,8 @@ __all__ = ["RecordRunner"]
 
 _LONG_IDLE = 1.0
 """Seconds after which a database may have hung up on a thread's connection."""
+_NO_ORDER = -1
+"""The order in a `Done` that only brings the state of a peer without order."""
 
 
 def _unwatched(kind: int) -> None:
@@ -122,11 +130,23 @@ class RecordRunner:
     def _consume_message(
         self, delivery: Delivery, content: Content, begins: Begins
     ) -> None:
-        message = Message(content, delivery.channel, self._layer)
+        state = content.pop(STATE, None)
+        message = Message(
+            content,
+            delivery.channel,
+            self._layer,
+            None if state is None else PeerState(state),
+        )
         self._asker = content.get("reply_channel")
         try:
-            self._out.add(self._messages.run(message, begins))
+            operations = self._messages.run(message, begins)
+            if (changed := message.changed_state()) is not None:
+                done = Done(content["reply_channel"], _NO_ORDER, changed)
+                operations = [*operations, done]
+            self._out.add(operations)
         except ConsumeLater:
+            if state is not None:
+                content[STATE] = state
             again = _write({**content, RETRIES: message.retries + 1})
             send = Send(delivery.channel, again, _left(delivery))
             self._out.add([send], otherwise=self._messages.failure(message))

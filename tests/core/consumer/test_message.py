@@ -144,7 +144,7 @@ def test_a_copy_has_content_of_its_own() -> None:
 
 
 def test_state_where_none_is_kept_is_an_error() -> None:
-    with pytest.raises(LocalProtocolError, match=r"no state is kept for http\.request"):
+    with pytest.raises(LocalProtocolError, match=r"http\.request has no peer"):
         _ = message("http.request").state
 
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Raw
-
 from fairway.core.bus import layer as op
 from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, queue_of
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import Body, Kind, Message, pack
+from fairway.core.bus.record import Body, Kind, pack
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -29,7 +27,7 @@ from fairway.core.bus.redis.resp import (
 )
 from fairway.core.bus.redis.scripts import ADD, DISCARD, JOIN, PUSH, REAP
 from fairway.core.drops import Drop
-from fairway.core.names import local_of, mailbox_of
+from fairway.core.names import local_of, owner_of
 
 __all__ = ["GROUP_TTL", "Flush"]
 
@@ -143,7 +141,7 @@ class Flush:
         return [outcome or Outcome.ACCEPTED for outcome in self._outcomes]
 
     def _adding(self, add: op.GroupAdd) -> list[Command]:
-        keys, mailbox = self._keys, mailbox_of(add.channel)
+        keys, mailbox = self._keys, owner_of(add.channel)
         if not mailbox:
             life = int(self._policy.group_expiry * 1000)
             return [JOIN([keys.plain(add.group)], add.channel, life)]
@@ -153,7 +151,7 @@ class Flush:
         return [adding, promise(keys, mailbox)]
 
     def _discarding(self, discard: op.GroupDiscard) -> Command:
-        keys, mailbox = self._keys, mailbox_of(discard.channel)
+        keys, mailbox = self._keys, owner_of(discard.channel)
         if not mailbox:
             return ("ZREM", keys.plain(discard.group), discard.channel)
         where = [keys.group(discard.group), keys.members(discard.group, mailbox)]
@@ -167,9 +165,13 @@ class Flush:
         ]
 
     def _tell_mailbox(self, index: int, operation: Operation) -> None:
-        queue = queue_of(operation)
-        if queue[-1] == "!" and self._outcomes[index] is Outcome.ACCEPTED:
-            self._append(index, queue, *self._record(index))
+        match operation:
+            case op.GroupAdd(channel=channel) | op.GroupDiscard(channel=channel):
+                told = bool(owner_of(channel))
+            case _:
+                told = False
+        if told and self._outcomes[index] is Outcome.ACCEPTED:
+            self._append(index, queue_of(operation), *self._record(index))
 
     def _fan_out(
         self, index: int, send: op.GroupSend, answers: Sequence[Answer]
@@ -187,13 +189,13 @@ class Flush:
                 lease = self._keys.lease(mailbox)
                 self._append(index, f"{mailbox}!", record, life, lease=lease)
         if plain:
-            message = Message("", Raw(send.content))
             life = expiry_of(send, self._policy)
-            record = self._pack(Kind.MESSAGE, message, life)
             for name in plain:
                 channel = name.decode()
                 if channel not in send.exclude:
-                    self._append(index, channel, record, life)
+                    one = op.Send(channel, send.content)
+                    record = self._pack(*body_of(one), life)
+                    self._append(index, queue_of(one), record, life)
 
     def _record(self, index: int) -> tuple[bytes, float]:
         """Return the record of an operation, and for how many seconds it lives."""

@@ -23,7 +23,7 @@ from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Outage
 from fairway.core.bus.redis.pool import Pool
-from fairway.core.bus.redis.port import RedisPort, claim_command
+from fairway.core.bus.redis.port import RedisPort, claim_command, is_claimed
 from fairway.core.bus.redis.receiver import RedisReceiver
 from fairway.core.bus.redis.resp import Answer, Command, LinkDown, checked
 from fairway.core.bus.redis.scripts import DEPTH
@@ -117,14 +117,14 @@ class RedisLayer(ChannelLayer):
             keys = [ask.keys.members(group, mailbox) for mailbox in mailboxes]
             return len(found) + sum(ask([("SCARD", key) for key in keys]))
 
-    def claim(self, key: str, ttl: float) -> bool:
+    def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds.
 
         Raises:
             LayerUnavailable: the server cannot be reached.
         """
         with self._asking() as ask:
-            return ask([claim_command(ask.keys, key, ttl)]) == [b"OK"]
+            return is_claimed(ask([claim_command(ask.keys, key, ttl, owner)]))
 
     def statistics(self, channels: Sequence[str]) -> dict[str, ChannelStatistics]:
         """Return the state of channels.

@@ -27,11 +27,12 @@ from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.line import Line
 from fairway.core.bus.redis.mailbox import RedisMailbox
 from fairway.core.bus.redis.resp import Answer, Command, LinkDown
+from fairway.core.bus.redis.scripts import CLAIM
 from fairway.core.bus.redis.wire import Wire
 from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
 
-__all__ = ["RedisPort", "claim_command"]
+__all__ = ["RedisPort", "claim_command", "is_claimed"]
 
 OutcomeDone = Callable[[Outcome], None]
 
@@ -111,15 +112,15 @@ class RedisPort(LayerPort):
         self._mailboxes.append(mailbox)
         return mailbox
 
-    async def claim(self, key: str, ttl: float) -> bool:
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds."""
         try:
-            answer = await self.ask(lambda keys: [claim_command(keys, key, ttl)])
+            answer = await self.ask(lambda keys: [claim_command(keys, key, ttl, owner)])
         except LinkDown as down:
             raise LayerUnavailable(
                 self.bus.url, down.reason, sent=down.written
             ) from None
-        return answer == [b"OK"]
+        return is_claimed(answer)
 
     async def ask(self, commands: Callable[[Keys], list[Command]]) -> list[Answer]:
         """Exchange commands of the mailboxes' upkeep, outside of the posted ones.
@@ -270,6 +271,13 @@ class RedisPort(LayerPort):
                 each.done(Outcome.UNAVAILABLE)
 
 
-def claim_command(keys: Keys, key: str, ttl: float) -> Command:
-    """Return the command that answers OK to the first caller for `ttl` seconds."""
-    return ("SET", keys.claim(key), 1, "NX", "PX", max(1, int(ttl * 1000)))
+def claim_command(keys: Keys, key: str, ttl: float, owner: str) -> Command:
+    """Return the command that claims a key; see `ChannelLayer.claim`."""
+    # Without an owner a fresh name, so that nobody is taken for the holder.
+    life = max(1, int(ttl * 1000)) if ttl > 0 else 0
+    return CLAIM([keys.claim(key)], owner or secrets.token_hex(8), life)
+
+
+def is_claimed(answers: list[Answer]) -> bool:
+    """Read the answer to `claim_command`."""
+    return answers == [1]

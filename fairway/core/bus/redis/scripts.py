@@ -9,6 +9,7 @@ from fairway.core.bus.redis.resp import Command
 __all__ = [
     "ADD",
     "BURY",
+    "CLAIM",
     "DEPTH",
     "DISCARD",
     "GATHER",
@@ -212,4 +213,21 @@ return 1
 """
 )
 
-SCRIPTS = (PUSH, GATHER, DEPTH, BURY, ADD, DISCARD, REAP, JOIN)
+CLAIM = Script(
+    """
+-- Give a key to the first who asks, or again to its owner.
+-- KEYS: 1 the claim
+-- ARGV: 1 the owner; 2 how long it lasts in ms, 0 to give it up
+-- Answer: 1 when it is the caller's
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+if tonumber(ARGV[2]) > 0 then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+else
+  redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+)
+
+SCRIPTS = (PUSH, GATHER, DEPTH, BURY, ADD, DISCARD, REAP, JOIN, CLAIM)
