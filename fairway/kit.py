@@ -18,6 +18,7 @@ from fairway.core.bus.layer import (
     MailboxOwner,
     Operation,
     Outcome,
+    Reader,
     Receiver,
 )
 from fairway.core.bus.simple import SimpleLayer
@@ -113,6 +114,7 @@ __all__ = [
     "PeerRefused",
     "ProcessInfo",
     "ProtocolSpec",
+    "Reader",
     "Receiver",
     "Refusal",
     "RemoteProtocolError",

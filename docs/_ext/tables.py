@@ -19,6 +19,7 @@ from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.loading import import_path, installed
 from fairway.core.plugin.spec import Event, ProtocolSpec
 from fairway.core.settings import Limits, Settings
+from fairway.management.doctor.findings import KINDS
 
 __all__ = ["TABLES", "commands", "hooks", "own_actions", "specs"]
 
@@ -243,6 +244,16 @@ def _options(action: argparse.Action) -> list[tuple[str, str]]:
     return [(", ".join(names) or _code(action.dest), flat(action.help))]
 
 
+def _findings() -> str:
+    return _table(
+        ("code", "level", "what is wrong", "what to do"),
+        [
+            (_code(kind.code), kind.level, kind.title, kind.fix)
+            for kind in KINDS.values()
+        ],
+    )
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "settings": _settings,
     "limits": _limits,
@@ -256,4 +267,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "errors": _errors,
     "error-tree": _error_tree,
     "commands": _commands,
+    "doctor": _findings,
 }

@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from fairway import Group, Message, route
 from fairway.core.assembly import assemble
+from fairway.core.bus.layer import ChannelLayer, Send
 from fairway.core.worker import Worker
 from tests.support.redis import RedisServer
 
@@ -25,8 +26,8 @@ def note(message: Message) -> None:
 
 
 @pytest.fixture
-def site(redis_server: RedisServer) -> Iterator[None]:
-    """A site with a worker that listens to `lobby.note`."""
+def site(redis_server: RedisServer) -> Iterator[ChannelLayer]:
+    """The layer of a site with a worker that listens to `lobby.note`."""
     settings = {
         "LAYER": redis_server.url,
         "PLUGINS": {"http": {}},
@@ -38,7 +39,7 @@ def site(redis_server: RedisServer) -> Iterator[None]:
         assembly.install()
         worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=1)
         worker.start()
-        yield
+        yield assembly.layer
         worker.stop()
         worker.join(10)
         assembly.layer.close()
@@ -51,7 +52,7 @@ def _send(*arguments: str) -> str:
 
 
 @pytest.mark.standard
-def test_a_message_reaches_its_consumer(site: None) -> None:
+def test_a_message_reaches_its_consumer(site: ChannelLayer) -> None:
     assert (
         _send("lobby.note", '{"text": "hi", "n": 1}') == "sent to channel lobby.note\n"
     )
@@ -60,7 +61,7 @@ def test_a_message_reaches_its_consumer(site: None) -> None:
 
 
 @pytest.mark.standard
-def test_a_message_to_a_group_reaches_its_members(site: None) -> None:
+def test_a_message_to_a_group_reaches_its_members(site: ChannelLayer) -> None:
     Group("crew").add("lobby.note")
 
     text = _send("crew", '{"text": "all"}', "--group")
@@ -70,9 +71,8 @@ def test_a_message_to_a_group_reaches_its_members(site: None) -> None:
 
 
 @pytest.mark.standard
-def test_a_full_channel_is_told(site: None) -> None:
-    for _ in range(100):
-        _send("other.note", "{}", "--unrouted")
+def test_a_full_channel_is_told(site: ChannelLayer) -> None:
+    site.send_many([Send("other.note", b"\x80")] * 100)
 
     with pytest.raises(CommandError, match=r"other\.note"):
         _send("other.note", "{}", "--unrouted")

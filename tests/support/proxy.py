@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import cast
 
@@ -29,6 +30,8 @@ class Proxy:
         self.bites = 0
         """How many of the coming answers of the target are cut in their middle, each
         together with its connection."""
+        self.rewrite: Callable[[bytes], bytes] = bytes
+        """What becomes of the target's bytes."""
         self._target = target
         self._pairs: set[_End] = set()
         self._loop = asyncio.new_event_loop()
@@ -134,7 +137,7 @@ class _End(asyncio.Protocol):
             self._other.finish()
             self.cut()
         else:
-            self._other.write(data)
+            self._other.write(data if self._is_near else self._proxy.rewrite(data))
 
     def write(self, data: bytes) -> None:
         """Send bytes when they have been on their way for long enough."""

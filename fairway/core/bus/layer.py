@@ -44,6 +44,7 @@ __all__ = [
     "MailboxOwner",
     "Operation",
     "Outcome",
+    "Reader",
     "Receiver",
     "Send",
 ]
@@ -183,6 +184,15 @@ class ChannelStatistics(Struct, frozen=True):
     """Messages that nobody took yet."""
     oldest_age: float | None
     """Seconds that the oldest of them has waited, None when unknown or empty."""
+
+
+class Reader(Struct, frozen=True):
+    """A connection that takes from queues: a worker's, or an interface server's."""
+
+    queues: tuple[str, ...]
+    """Channels, and mailboxes with their `!` at the end."""
+    silent: float
+    """Seconds since it asked for the last time; one that works asks every few."""
 
 
 class LayerPolicy:
@@ -421,6 +431,14 @@ class ChannelLayer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give everything back: connections, threads, receivers."""
+
+    def readers(self) -> list[Reader] | None:
+        """Return who takes from queues at this moment, None when that is unknown.
+
+        Raises:
+            LayerUnavailable: the layer cannot be reached.
+        """
+        return None
 
     def group_count(self, group: str) -> int:
         """Return how many members a group has.

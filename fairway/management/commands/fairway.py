@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from fairway.core.exceptions import nearest
 from fairway.management.mistakes import told_in_one_message
 from fairway.management.subcommands.contract import Subcommand
+from fairway.management.subcommands.doctor import Doctor
 from fairway.management.subcommands.plugins import InstalledPlugins
 from fairway.management.subcommands.protocols import Protocols
 from fairway.management.subcommands.routes import Routes
@@ -21,13 +22,14 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         Protocols(),
         InstalledPlugins(),
         Routes(),
+        Doctor(),
         SendMessage(),
     )
 }
 
 
 class Command(BaseCommand):
-    """`fairway protocols | plugins | routes | send`."""
+    """`fairway protocols | plugins | routes | doctor | send`."""
 
     help = "Shows what a site is made of and how it does, and sends messages."
 
@@ -41,6 +43,12 @@ class Command(BaseCommand):
                 name, help=subcommand.help, description=subcommand.__doc__
             )
             subcommand.add_arguments(own)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; the doctor tells of failed system checks himself."""
+        if options["subcommand"] == Doctor.name:
+            options["skip_checks"] = True
+        return super().execute(*args, **options)
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a program; tells the nearest subcommand of what is mistyped."""

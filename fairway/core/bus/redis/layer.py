@@ -16,6 +16,7 @@ from fairway.core.bus.layer import (
     LayerPort,
     Operation,
     Outcome,
+    Reader,
     Receiver,
 )
 from fairway.core.bus.redis.address import read_url
@@ -24,8 +25,9 @@ from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Outage
 from fairway.core.bus.redis.pool import Pool
 from fairway.core.bus.redis.port import RedisPort, claim_command, is_claimed
+from fairway.core.bus.redis.readers import LIST, read_list
 from fairway.core.bus.redis.receiver import RedisReceiver
-from fairway.core.bus.redis.resp import Answer, Command, LinkDown, checked
+from fairway.core.bus.redis.resp import Answer, Command, LinkDown, ReplyError, checked
 from fairway.core.bus.redis.scripts import DEPTH
 from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
@@ -143,6 +145,20 @@ class RedisLayer(ChannelLayer):
             found[channel] = ChannelStatistics(waiting, oldest)
         return found
 
+    def readers(self) -> list[Reader] | None:
+        """Return who takes from queues; None where the server does not tell us.
+
+        Raises:
+            LayerUnavailable: the server cannot be reached.
+        """
+        deadline = time.monotonic() + APPLY_TIMEOUT
+        with self._asking() as ask:
+            [answer] = ask.link.exchange([LIST], deadline)
+            if isinstance(answer, ReplyError):
+                return None
+            [answer] = checked([answer], ask.link.failure)
+        return read_list(answer, self.address.database)
+
     def flush(self) -> None:
         """Forget all messages, groups and claims; for tests. Leases stay.
 
@@ -206,17 +222,17 @@ class _Inquiry:
 
     def __init__(self, link: Link, deadline: float) -> None:
         self.keys = link.keys
-        self._link = link
+        self.link = link
         self._deadline = deadline
 
     def __call__(self, commands: Sequence[Command]) -> list[Answer]:
         """Return the answers; raises LinkDown when one is missing or an error."""
-        answers = self._link.exchange(commands, self._deadline)
-        return checked(answers, self._link.failure)
+        answers = self.link.exchange(commands, self._deadline)
+        return checked(answers, self.link.failure)
 
     def members(self, group: str) -> tuple[list[str], list[str]]:
         """Return the living mailboxes with members, and the normal channels."""
-        present = int(self._link.clock.server(time.monotonic()) * 1000)
+        present = int(self.link.clock.server(time.monotonic()) * 1000)
         mailboxes, plain = self(
             [
                 ("SMEMBERS", self.keys.group(group)),

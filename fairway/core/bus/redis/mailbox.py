@@ -16,6 +16,7 @@ from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import has_lapsed, renew, slice_of
 from fairway.core.bus.redis.line import Line
+from fairway.core.bus.redis.readers import introduce
 from fairway.core.bus.redis.resp import (
     Answer,
     Command,
@@ -107,6 +108,7 @@ class RedisMailbox(Mailbox):
             count = partial(count_buried, queues, drops=self._bus.drops)
             wire.exchange(bury(before, queues), count, _DEAD)
         self._leased = -math.inf
+        wire.exchange([introduce([f"{self.name}!"])], lambda answers: None, _DEAD)
         self._listen(wire)
 
     def _listen(self, wire: Wire) -> None:

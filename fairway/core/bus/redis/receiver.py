@@ -19,6 +19,7 @@ from fairway.core.bus.redis.lease import SLICE, renew, slice_of
 from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Backoff
 from fairway.core.bus.redis.pool import connect
+from fairway.core.bus.redis.readers import introduce
 from fairway.core.bus.redis.resp import Answer, Command, LinkDown, ReplyError, explain
 from fairway.core.bus.redis.scripts import GATHER
 
@@ -136,6 +137,8 @@ class RedisReceiver(Receiver):
                 bury(before, self._queues), time.monotonic() + _DEAD
             )
             count_buried(self._queues, answers, self._bus.drops)
+        # A server that forbids names tells nobody who reads; nothing else needs them.
+        link.exchange([introduce(self._queues)], time.monotonic() + _DEAD)
         self._names = {link.keys.queue(name): name for name in self._queues}
         self._leased = -math.inf
         return link
