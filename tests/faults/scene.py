@@ -34,12 +34,17 @@ class Scene:
     Attributes:
         settings: what differs from the site's `FAIRWAY`; `http` and `websocket` are the
             plugins' sections.
+        environment: variables of the processes to be started next.
+        site: the folder with its `manage.py`.
     """
+
+    site = SITE
 
     def __init__(self, stack: ExitStack, layer: str, folder: Path) -> None:
         self.layer = layer
         self.folder = folder
         self.settings: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
         self.processes: list[Process] = []
         self._stack = stack
 
@@ -84,13 +89,15 @@ class Scene:
         return [resident(process) for process in self.processes]
 
     def _start(self, *arguments: str) -> Process:
+        """Run a command of the site until the scene ends."""
         environment = {
             "FAIRWAY_LAYER": self.layer,
             "FAULT_FOLDER": str(self.folder),
             "FAULT_SETTINGS": json.dumps(self.settings),
+            **self.environment,
         }
         process = self._stack.enter_context(
-            run_manage(SITE, *arguments, environment=environment)
+            run_manage(self.site, *arguments, environment=environment)
         )
         self.processes.append(process)
         return process

@@ -1,0 +1,29 @@
+"""Lets a process speak version 1 of the bus only, by the module of that time."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from tests.faults.old import record_1
+from tests.faults.old.record_1 import Body, Kind
+
+__all__ = ["install"]
+
+_NAME = "fairway.core.bus.record"
+
+
+def install() -> None:
+    """Put the old module where fairway looks for records; before fairway is loaded."""
+    module = ModuleType(_NAME)
+    module.__dict__.update(vars(record_1), pack=_pack, unpack=_unpack)
+    sys.modules[_NAME] = module
+
+
+def _pack(kind: Kind, body: Body, sent: float, *, life: float, version: int) -> bytes:
+    return record_1.pack(kind, body, sent + life)
+
+
+def _unpack(record: bytes) -> tuple[Any, ...]:
+    return (*record_1.unpack(record), None)
