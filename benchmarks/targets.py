@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from benchmarks.server import ROOT, Target
 
@@ -15,6 +16,7 @@ __all__ = [
     "DAPHNE_LAYER",
     "FAIRWAY_ONE",
     "FAIRWAY_REDIS",
+    "FAIRWAY_REDIS_AUTOBAHN",
     "GUNICORN",
     "UVICORN",
     "UVICORN_ALONE",
@@ -59,6 +61,11 @@ FAIRWAY_REDIS = Target(
     },
     {**_ECHO, "FAIRWAY_LAYER": _REDIS_URL},
     peer=False,
+)
+FAIRWAY_REDIS_AUTOBAHN = replace(
+    FAIRWAY_REDIS,
+    name="fairway over Redis, Autobahn",
+    environment={**FAIRWAY_REDIS.environment, "FAIRWAY_ENGINE": "autobahn"},
 )
 FAIRWAY_ONE = Target(
     "fairway, one process",

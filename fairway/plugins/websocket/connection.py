@@ -25,6 +25,7 @@ from fairway.plugins.websocket.events import (
     Accept,
     Close,
     Deny,
+    EndSending,
     Log,
     Lost,
     Report,
@@ -275,6 +276,9 @@ class Connection:
                 self._accept(step)
             case Deny():
                 self._deny(step)
+            case EndSending():
+                if self._stream is not None:
+                    self._stream.half_close()
             case Hangup():
                 if self._stream is not None:
                     self._stream.close()

@@ -15,6 +15,7 @@ __all__ = [
     "Close",
     "CloseReceived",
     "Deny",
+    "EndSending",
     "Failed",
     "Log",
     "Lost",
@@ -142,6 +143,10 @@ class Close(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class EndSending(Struct, frozen=True, gc=False):
+    """Step: tell the client, behind the last frame, that nothing follows."""
+
+
 class Abort(Struct, frozen=True, gc=False):
     """Step: cut the connection, whatever is queued."""
 
@@ -170,6 +175,7 @@ Step: TypeAlias = (
     | SendPing
     | SendPong
     | Close
+    | EndSending
     | Hangup
     | Abort
     | Log

@@ -35,6 +35,7 @@ from fairway.plugins.websocket.events import (
     Close,
     CloseReceived,
     Deny,
+    EndSending,
     Failed,
     Log,
     Lost,
@@ -172,7 +173,8 @@ class WebSocketMapping:
             case Failed(code=code, reason=reason):
                 ended = self._end(code, reason)
                 self._state, self._due = _State.DRAINING, now + _DRAIN
-                return (Close(code, reason), *ended)
+                # RFC 6455, 7.1.1: nothing is sent, and read until the client is gone.
+                return (Close(code, reason), EndSending(), *ended)
             case _:
                 assert_never(event)
 

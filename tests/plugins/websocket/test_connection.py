@@ -206,6 +206,7 @@ def test_a_client_that_breaks_the_protocol_reads_why_before_it_is_cut_off() -> N
     ((first, payload),) = client.frames
     assert (first, payload[:2]) == (FIN | CLOSE, (1007).to_bytes(2))
     assert told(client.host)[-1][1]["code"] == 1007
+    assert client.stream.half_closed
     assert not client.stream.closed
     client.host.clock.advance(1.0)
     assert client.stream.closed

@@ -30,6 +30,7 @@ from fairway.plugins.websocket.events import (
     Close,
     CloseReceived,
     Deny,
+    EndSending,
     Failed,
     Log,
     Lost,
@@ -263,7 +264,10 @@ RECEIVED: list[tuple[WireEvent, list[Step]]] = [
     (PongReceived(b"a"), []),
     (CloseReceived(1001, "off"), [Close(1001), disconnect(1001, "off"), Hangup()]),
     (CloseReceived(None, ""), [Close(None), disconnect(1005), Hangup()]),
-    (Failed(1002, "bad"), [Close(1002, "bad"), disconnect(1002, "bad")]),
+    (
+        Failed(1002, "bad"),
+        [Close(1002, "bad"), EndSending(), disconnect(1002, "bad")],
+    ),
     (Lost("reset"), [disconnect(1006, "reset")]),
 ]
 
