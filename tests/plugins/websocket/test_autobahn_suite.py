@@ -1,7 +1,8 @@
 """The Autobahn testsuite against the site `examples/echo`, with both frame engines.
 
-It needs `wstest` on the path, or its place in FAIRWAY_WSTEST; a page of `docs/how-to` says
-how to get it. Without it these tests are skipped, and `test_rfc` and its neighbours remain.
+It needs `wstest` on the path, or its place in FAIRWAY_WSTEST; the page
+`docs/how-to/run-the-autobahn-testsuite.md` says how to get it. Without it these tests
+are skipped, and `test_rfc` and its neighbours remain.
 """
 
 from __future__ import annotations
