@@ -5,10 +5,10 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from copy import deepcopy
-from functools import cached_property
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
+from django.utils.functional import cached_property  # the standard one has a lock
 
 from fairway.core.bus import channels, registry
 from fairway.core.bus.channels import Channel

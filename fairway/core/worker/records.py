@@ -113,16 +113,16 @@ class RecordRunner:
 
     def _contents(self, delivery: Delivery) -> list[Content]:
         """Return the content of each message in a record; none if it is unreadable."""
+        body = delivery.body
         try:
-            match delivery.body:
-                case record.Event(envelope=shared, events=events) if events:
-                    envelope = _read(shared)
-                    if not isinstance(envelope.get("reply_channel"), str):
-                        raise ValueError("an event without a reply channel")
-                    return [envelope | _read(event) for event in events]
-                case record.Message(content=content):
-                    return [_read(content)]
-            raise ValueError(f"{delivery.kind.name} records are for mailboxes")
+            if isinstance(body, record.Message):
+                return [_read(body.content)]
+            if not isinstance(body, record.Event) or not body.events:
+                raise ValueError(f"{delivery.kind.name} records are for mailboxes")
+            envelope = _read(body.envelope)
+            if not isinstance(envelope.get("reply_channel"), str):
+                raise ValueError("an event without a reply channel")
+            return [envelope | _read(event) for event in body.events]
         except ValueError as error:
             self._layer.drops.add(delivery.channel, Drop.INVALID, detail=str(error))
             return []

@@ -44,9 +44,13 @@ class FairwayRequest(HttpRequest):
         self.message = message
         self.method = content["method"].upper()
         self.path_info = path_info = _decode_path(content["raw_path"]) or "/"
-        self.script_name: str = settings.FORCE_SCRIPT_NAME or ""
+        self.script_name = script_name = settings.FORCE_SCRIPT_NAME or ""
         # Only the first slash goes: //x and /x are different paths (RFC 3986).
-        self.path = f"{self.script_name.rstrip('/')}/{path_info.replace('/', '', 1)}"
+        self.path = (
+            path_info
+            if path_info[0] == "/" and not script_name
+            else f"{script_name.rstrip('/')}/{path_info.replace('/', '', 1)}"
+        )
 
     @property
     def reply_channel(self) -> Channel:

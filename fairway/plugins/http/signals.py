@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from django.conf import settings
 from django.core.cache import caches, close_caches
@@ -25,17 +25,60 @@ __all__ = ["close_response", "send_finished", "send_started"]
 
 logger = logging.getLogger("fairway.http")
 
+_Calls: TypeAlias = list[Callable[[], None]]
+
+
+class _Shortcut:
+    """A signal's receivers, as far as they are Django's own, without the signal.
+
+    Args:
+        table: each receiver of Django with what is done in its place, if anything is.
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        *table: tuple[Callable[..., Any], Callable[[], None] | None],
+    ) -> None:
+        self._signal = signal
+        self._table = {id(receiver): call for receiver, call in table}
+        # Receivers and what follows from them are one value: threads come and go.
+        self._known: tuple[list[Any], _Calls | None] = ([], [])
+
+    def calls(self) -> _Calls | None:
+        """Return what to do instead of sending, None when somebody else listens."""
+        receivers, calls = self._known
+        if self._signal.receivers != receivers:
+            receivers = list(self._signal.receivers)
+            calls = self._instead_of(receivers)
+            self._known = receivers, calls
+        return calls
+
+    def _instead_of(self, receivers: list[Any]) -> _Calls | None:
+        # The first element of each entry starts with the receiver's id, in all versions
+        # of Django that have signals; one with a dispatch_uid is a stranger.
+        ids = [entry[0][0] for entry in receivers]
+        if not self._table.keys() >= set(ids):
+            return None
+        return [call for each in ids if (call := self._table[each]) is not None]
+
 
 def send_started(sender: type, request: HttpRequest) -> None:
     """Say that a request begins, as a WSGI server would."""
-    if not _done_directly(request_started, _AT_START):
+    if (calls := _AT_START.calls()) is None:
         request_started.send(sender=sender, environ=request.META)
+        return
+    for call in calls:
+        call()
 
 
 def send_finished(sender: type) -> None:
     """Say that a request has ended."""
-    if not _done_directly(request_finished, _AT_END):
+    if (calls := _AT_END.calls()) is None:
         request_finished.send(sender=sender)
+        return
+    for call in calls:
+        call()
 
 
 def close_response(response: HttpResponseBase) -> None:
@@ -62,22 +105,6 @@ def _run_closers(response: HttpResponseBase) -> None:
         except Exception:
             logger.debug("Closing a part of a response failed", exc_info=True)
     closers.clear()
-
-
-def _done_directly(signal: Signal, known: Mapping[int, Callable[[], None]]) -> bool:
-    # The first element of each entry starts with the receiver's id, in all versions of
-    # Django that have signals; a receiver with a dispatch_uid is a stranger.
-    try:
-        work = [known[entry[0][0]] for entry in signal.receivers]
-    except KeyError:
-        return False
-    for call in work:
-        call()
-    return True
-
-
-def _nothing() -> None:
-    """Connections are closed by the worker, around each consumer."""
 
 
 def _reset_queries() -> None:
@@ -110,13 +137,13 @@ def _have_to_be_closed(backends: Mapping[str, Any]) -> bool:
     return _known.answer
 
 
-def _direct(*table: tuple[Callable[..., Any], Callable[[], Any]]) -> dict[int, Any]:
-    return {id(receiver): call for receiver, call in table}
-
-
-_AT_START = _direct((reset_queries, _reset_queries), (close_old_connections, _nothing))
-_AT_END = _direct(
-    (close_old_connections, _nothing),
+# Connections are closed by the worker, around each consumer.
+_AT_START = _Shortcut(
+    request_started, (reset_queries, _reset_queries), (close_old_connections, None)
+)
+_AT_END = _Shortcut(
+    request_finished,
+    (close_old_connections, None),
     (close_caches, _close_caches),
     (reset_urlconf, lambda: reset_urlconf(None)),
 )
