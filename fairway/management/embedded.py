@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 
@@ -20,8 +19,9 @@ __all__ = ["serve"]
 _GRACE = 1.0
 """Seconds; a developer who stops or reloads the server does not want to wait."""
 
-_SWITCH_INTERVAL = 0.001
-"""Seconds; a consumer that computes makes the loop late by a few of these."""
+_LONG_INTERVAL = 0.001
+"""Seconds; a consumer that computes for long makes the loop late by a few of these.
+Short ones are not interrupted: that would cost more than they do."""
 
 
 def serve(
@@ -42,8 +42,13 @@ def serve(
         FairwayError: a route is wrong, or a protocol cannot start.
     """
     settings = msgspec.structs.replace(assembly.settings, grace=_GRACE)
-    worker = Worker(assembly.layer, assembly.router, assembly.plugins, threads=threads)
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    worker = Worker(
+        assembly.layer,
+        assembly.router,
+        assembly.plugins,
+        threads=threads,
+        long_interval=_LONG_INTERVAL,
+    )
     serve_static_files(static)
     worker.start(failed=_end_process)
     try:

@@ -49,6 +49,10 @@ class Pace:
         """Return whether consumers of this kind usually run for long."""
         return self._usual[kind % _KINDS] > SHORT
 
+    def is_short(self, kind: int) -> bool:
+        """Return whether consumers of this kind have run, and usually are short."""
+        return 0.0 < self._usual[kind % _KINDS] <= SHORT
+
     def limit(self, idle: int) -> int:
         """Return how many messages to take while `idle` threads wait for one.
 

@@ -27,6 +27,7 @@ from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.timings import Timings
 from fairway.core.worker.loop import Begins
 from fairway.core.worker.pace import Pace
+from fairway.core.worker.turns import Turns
 from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
 
 __all__ = ["MessageRunner"]
@@ -42,10 +43,17 @@ class MessageRunner:
 
     Args:
         pace: is told how long consumers run.
+        turns: taken by those that may run for long.
     """
 
     def __init__(
-        self, layer: ChannelLayer, router: Router, plugins: Plugins, pace: Pace
+        self,
+        layer: ChannelLayer,
+        router: Router,
+        plugins: Plugins,
+        pace: Pace,
+        *,
+        turns: Turns | None = None,
     ) -> None:
         self.layer = layer
         self.timings = Timings()
@@ -53,6 +61,7 @@ class MessageRunner:
         self._plugins = plugins
         self._specs = {name: p.spec for name, p in plugins.protocols.items()}
         self._pace = pace
+        self._turns = turns or Turns(None)
         self._tells_start = plugins.listens("fairway_consumer_started")
         self._tells_finish = plugins.listens("fairway_consumer_finished")
 
@@ -78,7 +87,11 @@ class MessageRunner:
         begins(kind)
         started = time.monotonic()
         try:
-            operations = self._consume(consumer, message)
+            if self._pace.is_short(kind):
+                operations = self._consume(consumer, message)
+            else:
+                with self._turns:
+                    operations = self._consume(consumer, message)
         except ControlFlow as control:
             message.discard()
             operations = self._controlled(control, message)

@@ -23,6 +23,7 @@ from fairway.core.worker.pace import Pace
 from fairway.core.worker.pools import choose
 from fairway.core.worker.records import RecordRunner
 from fairway.core.worker.run import MessageRunner
+from fairway.core.worker.turns import Turns
 from fairway.core.worker.watch import Watch
 
 __all__ = ["SWITCH_INTERVAL", "Worker"]
@@ -43,6 +44,8 @@ class Worker:
         exclude: patterns of the channels not to listen to.
         name: unique while it runs; None makes one up.
         switch_interval: see `SWITCH_INTERVAL`; None leaves the interpreter as it is.
+        long_interval: the same in a process that is not its own, where it holds only
+            while a consumer runs that is not known to be short.
         loop: how threads share the work.
 
     Raises:
@@ -60,6 +63,7 @@ class Worker:
         exclude: Sequence[str] = (),
         name: str | None = None,
         switch_interval: float | None = SWITCH_INTERVAL,
+        long_interval: float | None = None,
         loop: MakeLoop = CrewLoop,
     ) -> None:
         self.name = name or f"worker.{secrets.token_hex(6)}"
@@ -69,7 +73,8 @@ class Worker:
         self._switch_interval = switch_interval if threads > 1 else None
         self._out = Out(layer)
         pace = Pace()
-        messages = MessageRunner(layer, router, plugins, pace)
+        turns = Turns(long_interval)
+        messages = MessageRunner(layer, router, plugins, pace, turns=turns)
         self.timings = messages.timings
         self._runners = [
             RecordRunner(messages, self._out) for _ in range(threads + loop.SPARE)

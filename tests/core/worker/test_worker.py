@@ -294,6 +294,27 @@ def test_the_interpreter_switches_faster_while_a_worker_of_its_own_runs(
     assert sys.getswitchinterval() == before
 
 
+def test_only_a_consumer_that_may_be_long_makes_threads_take_turns_quickly(
+    make_worker: MakeWorker, host: Host
+) -> None:
+    """In a process of several threads' own: the first run, and all that is long."""
+    seen: list[float] = []
+
+    def consume(message: Message) -> None:
+        seen.append(sys.getswitchinterval())
+        time.sleep(float(message.text))
+
+    make_worker([route("websocket.receive", consume)], long_interval=0.002)
+    before = sys.getswitchinterval()
+    for order, seconds in enumerate(["0", "0", *["0.01"] * 5, "0"]):
+        host.emit("ada", {"order": order, "text": seconds})
+        host.wait_for(Kind.DONE, order + 1)
+
+    quick = pytest.approx(0.002)
+    assert [seen[0], seen[1], seen[-1]] == [quick, before, quick]
+    assert sys.getswitchinterval() == before
+
+
 def test_a_pool_listens_to_its_channels_only(make_worker: MakeWorker) -> None:
     worker = make_worker(
         ECHO, start=False, only=["websocket.*"], exclude=["*.disconnect"]
