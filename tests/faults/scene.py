@@ -61,9 +61,9 @@ class Scene:
             wait_until(lambda: is_ready(port), PATIENCE, "readiness")
         return process, port
 
-    def worker(self, *, threads: int = 8) -> Process:
+    def worker(self, *options: str, threads: int = 8) -> Process:
         """Start a worker; return it as soon as it listens."""
-        process = self._start("runworker", "--threads", str(threads))
+        process = self._start("runworker", "--threads", str(threads), *options)
         wait_until(lambda: "listens to" in process.output(), PATIENCE, "a worker")
         return process
 
