@@ -42,7 +42,7 @@ def take(
     ]
 
 
-def test_touched_names_every_queue_that_got_something(engine: Engine) -> None:
+def test_touched_names_every_queue_that_got_something_once(engine: Engine) -> None:
     engine.apply(GroupAdd("room", "box!a"), 0.0)
     engine.apply(GroupAdd("room", "plain"), 0.0)
     engine.touched.clear()
@@ -51,14 +51,14 @@ def test_touched_names_every_queue_that_got_something(engine: Engine) -> None:
     engine.apply(Send("in", X), 0.0)
     engine.apply(Send("box!b", X), 0.0)
 
-    assert engine.touched == ["box!", "plain", "in", "box!"]
+    assert list(engine.touched) == ["box!", "plain", "in"]
 
 
 def test_what_is_refused_touches_nothing(engine: Engine) -> None:
     outcomes = [engine.apply(Send("in", X), 0.0) for _ in range(4)]
 
     assert outcomes == [ACCEPTED] * 3 + [FULL]
-    assert engine.touched == ["in"] * 3
+    assert list(engine.touched) == ["in"]
 
 
 def test_a_push_after_all_heads_expired_is_kept(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from fairway.core.bus.layer import CONTROL_EXPIRY, LayerPolicy, Operation
 from fairway.core.bus.record import Body, Kind
 from fairway.core.names import local_of
 
-__all__ = ["body_of", "capacity_of", "expiry_of", "is_control", "queue_of"]
+__all__ = ["body_of", "capacity_of", "expiry_of", "is_control", "queue_of", "sent"]
 
 _FIRST_CONTROL = int(Kind.ADD)
 
@@ -72,6 +72,20 @@ def expiry_of(operation: Operation, policy: LayerPolicy) -> float:
         case _:
             return CONTROL_EXPIRY
     return policy.expiry(name) if operation.expiry is None else operation.expiry
+
+
+def sent(send: op.Send, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
+    """Return queue, kind, body and expiry of a send: what the functions above say.
+
+    In one go, because nearly all operations are sends.
+    """
+    channel = send.channel
+    mailbox, mark, local = channel.partition("!")
+    expiry = policy.expiry(channel) if send.expiry is None else send.expiry
+    if send.events is None:
+        body = record.Message(local, Raw(send.content))
+        return mailbox + mark, Kind.MESSAGE, body, expiry
+    return mailbox + mark, *_sent(send), expiry
 
 
 def capacity_of(queue: str, policy: LayerPolicy) -> int:

@@ -17,6 +17,7 @@ from fairway.core.bus.bodies import (
     expiry_of,
     is_control,
     queue_of,
+    sent,
 )
 from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
 from fairway.core.bus.record import Body, Kind
@@ -61,7 +62,7 @@ class Engine:
 
     def __init__(self, policy: LayerPolicy) -> None:
         self.policy = policy
-        self.touched: list[str] = []
+        self.touched: dict[str, None] = {}
         """Queues that got something; the caller clears it."""
         self.dropped: list[tuple[str, Drop, int]] = []
         """(channel, reason, count) of what was dropped; the caller clears it."""
@@ -170,8 +171,8 @@ class Engine:
         size = len(send.content)
         if send.events is not None:
             size += sum(map(len, send.events))
-        deadline = now + expiry_of(send, self.policy)
-        return self._push(queue_of(send), (deadline, *body_of(send), size, now), now)
+        name, kind, body, expiry = sent(send, self.policy)
+        return self._push(name, (now + expiry, kind, body, size, now), now)
 
     def _control(self, operation: op.Operation, now: float) -> Outcome:
         entry: Entry = (now + op.CONTROL_EXPIRY, *body_of(operation), 0, now)
@@ -188,7 +189,7 @@ class Engine:
             return Outcome.FULL
         queue.entries.append(entry)
         queue.size += entry[3]
-        self.touched.append(name)
+        self.touched[name] = None
         return Outcome.ACCEPTED
 
     def _has_room(self, name: str, queue: _Queue, entry: Entry) -> bool:

@@ -64,7 +64,7 @@ class MemoryLayer(ChannelLayer):
             outcomes = [engine.apply(operation, now) for operation in operations]
             if engine.touched:
                 self._ring(engine.touched)
-                engine.touched = []
+                engine.touched = {}
         self.count_dropped()
         return outcomes
 
