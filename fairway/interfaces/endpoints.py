@@ -7,7 +7,11 @@ every other endpoint is Twisted's.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
+from collections.abc import Callable
+from contextlib import suppress
 
 from fairway.core.exceptions import ConfigurationError
 from fairway.core.plugin.wire import Clock, Listener
@@ -31,16 +35,34 @@ _ESCAPE = re.compile(r"\\(.)")
 class AsyncioListener:
     """A listening socket of the loop."""
 
-    def __init__(self, server: asyncio.Server) -> None:
+    def __init__(
+        self, server: asyncio.Server, make: Callable[[], asyncio.BaseProtocol]
+    ) -> None:
         self._server = server
+        self._make = make
         host, number = display_address(server.sockets[0].getsockname())
         self.port = number or 0
         self.address = display_client(host, number)
 
     async def close(self) -> None:
-        """Stop accepting; open connections stay."""
+        """Stop accepting; open connections stay, and those that wait are taken."""
+        waiting = [
+            socket.socket(fileno=os.dup(s.fileno())) for s in self._server.sockets
+        ]
         # Not wait_closed(): it waits for the connections, too.
         self._server.close()
+        for listening in waiting:
+            with listening:
+                await self._take_rest(listening)
+
+    async def _take_rest(self, listening: socket.socket) -> None:
+        """Take connections that the system has made: closing would reset them."""
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        with suppress(OSError):  # BlockingIOError says that there are no more
+            while True:
+                connection, _ = listening.accept()
+                await loop.connect_accepted_socket(self._make, connection)
 
 
 def parse_endpoint(description: str) -> tuple[str, dict[str, str]]:
@@ -103,7 +125,10 @@ async def _listen_tcp(
     host: str, port: int, backlog: int, *, accept: Accept, clock: Clock
 ) -> AsyncioListener:
     buffer = receive_buffer()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: AsyncioStream(clock, accept, buffer), host, port, backlog=backlog
-    )
-    return AsyncioListener(server)
+
+    def make() -> AsyncioStream:
+        return AsyncioStream(clock, accept, buffer)
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(make, host, port, backlog=backlog)
+    return AsyncioListener(server, make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,3 +40,12 @@ def record(request: pytest.FixtureRequest) -> Record:
         log.info("%s: %s %s", request.node.name, what, figure)
 
     return note
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """Raise the limit of open descriptors to the hard one."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)

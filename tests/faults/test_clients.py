@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import resource
 import socket
 import struct
 import subprocess
@@ -120,14 +119,6 @@ def test_a_client_that_writes_a_byte_a_second_is_told_408(scene: Scene) -> None:
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert load.statuses() == {200}
-
-
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.usefixtures("many_descriptors")

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import cast
+from typing import Self, cast
 
 __all__ = ["Proxy"]
 
@@ -43,7 +43,7 @@ class Proxy:
         """Reset all connections."""
         self._loop.call_soon_threadsafe(self._cut)
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(_START_TIMEOUT)
         return self
@@ -81,14 +81,20 @@ class Proxy:
 
     async def connect(self, near: _End) -> None:
         """Make the connection behind a connection."""
-        try:
-            _, far = await self._loop.create_connection(
-                lambda: _End(self, self._pairs, near), "127.0.0.1", self._target
-            )
-        except OSError:
-            near.cut()
+        for port in self.choose():
+            try:
+                _, far = await self._loop.create_connection(
+                    lambda: _End(self, self._pairs, near), "127.0.0.1", port
+                )
+            except OSError:
+                continue
+            near.paired(far)
             return
-        near.paired(far)
+        near.cut()
+
+    def choose(self) -> list[int]:
+        """Return where the next connection may go, in the order of trying."""
+        return [self._target]
 
 
 class _End(asyncio.Protocol):
@@ -160,7 +166,11 @@ class _End(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""
         self._all.discard(self)
-        if self._other is not None and not self._other.is_closing:
+        if self._other is None or self._other.is_closing:
+            return
+        if error is None:
+            self._other.finish()
+        else:
             self._other.cut()
 
     @property

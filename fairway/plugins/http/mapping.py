@@ -69,6 +69,7 @@ class HttpMapping:
         "_progress",
         "_queue",
         "_reading",
+        "_stop_idle",
         "_stopping",
         "_surroundings",
     )
@@ -83,6 +84,7 @@ class HttpMapping:
         self._due: float | None = None
         self._reading = True
         self._stopping = False
+        self._stop_idle = 0.0
         self._bodies = 0
         self._linger_until = 0.0
 
@@ -295,9 +297,15 @@ class HttpMapping:
         steps.append(Switch(self._intake.leftover()))
         return steps
 
-    def stop(self, now: float) -> list[HttpStep]:
-        """The server stops: what is in flight is answered, nothing follows."""
+    def stop(self, now: float, idle: float = 0.0) -> list[HttpStep]:
+        """The server stops: what is in flight is answered, nothing follows.
+
+        Args:
+            idle: seconds in which a request that is on its way may still arrive; its
+                answer tells the client to close.
+        """
         self._stopping = True
+        self._stop_idle = now + idle
         if self._phase is Phase.LINGER:
             self._due = self._linger_until = min(now + LINGER, self._linger_until)
         steps: list[HttpStep] = []
@@ -334,6 +342,9 @@ class HttpMapping:
             if self._intake.buffered:
                 if self._phase is not Phase.HEAD:
                     self._wait(Phase.HEAD, now)
+            elif self._stopping and now < self._stop_idle:
+                due = self._stop_idle if self._due is None else self._due
+                self._due = min(due, self._stop_idle)
             elif self._stopping:
                 self._hang_up("the server stops", steps)
         if reading is not self._reading:

@@ -56,6 +56,11 @@ class _Held(IntFlag):
     RATE = 16
 
 
+_LAST_REQUESTS = 2.0
+"""Seconds that idle connections stay when the server stops: a client that has just sent
+a request cannot know whether one that was cut took it."""
+
+
 class _HttpConnection:
     """One stream and its mapping; a handle of peers, an owner of exchanges."""
 
@@ -164,9 +169,9 @@ class _HttpConnection:
             self._protocol.host.drop(why, self.peer)
             self.perform(steps)
 
-    def stop(self) -> None:
-        """Answer what is in flight, and nothing more."""
-        self.perform(self._mapping.stop(self.now()))
+    def stop(self, idle: float) -> None:
+        """Answer what is in flight and what arrives in `idle` seconds, nothing more."""
+        self.perform(self._mapping.stop(self.now(), idle))
 
     def hold(self, held: _Held, reading: bool) -> None:
         """Stop or resume reading for one of several reasons."""
@@ -514,7 +519,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
             await listener.close()
         self._emptied.clear()
         for connection in list(self._connections):
-            connection.stop()
+            connection.stop(min(_LAST_REQUESTS, grace / 2))
         if self._connections:
             try:
                 async with asyncio.timeout(grace):

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import fairway
 from fairway import Channel, Group, Message, route
 from fairway.plugins.http.routes import routes as http_routes
 
@@ -31,6 +32,31 @@ def nap(message: Message, number: str) -> None:
     _note(number)
     time.sleep(0.3)
     message.reply_channel.send({"text": number})
+
+
+def page(message: Message) -> None:
+    """A page that stays connected, and notes for how long it was not."""
+    script = """
+      import { connect } from "/client.js";
+      window.gaps = [];
+      let since;
+      const connection = connect("/");
+      connection.addEventListener("reconnecting", () => (since ??= performance.now()));
+      connection.addEventListener("open", ({ detail }) => {
+        document.title = "open";
+        if (detail.again) gaps.push(performance.now() - since);
+        since = undefined;
+      });
+    """
+    content = f"<!doctype html><script type=module>{script}</script>".encode()
+    headers = [[b"content-type", b"text/html"]]
+    message.reply_channel.send({"status": 200, "headers": headers, "content": content})
+
+
+def client(message: Message) -> None:
+    content = (Path(fairway.__file__).parent / "static/fairway/client.js").read_bytes()
+    headers = [[b"content-type", b"text/javascript"]]
+    message.reply_channel.send({"status": 200, "headers": headers, "content": content})
 
 
 def rest(message: Message, seconds: str) -> None:
@@ -110,6 +136,8 @@ def ignore(message: Message) -> None:
 routes = [
     route("http.request", mark, path=r"^/mark/(?P<number>\d+)$"),
     route("http.request", nap, path=r"^/nap/(?P<number>\d+)$"),
+    route("http.request", page, path=r"^/page$"),
+    route("http.request", client, path=r"^/client.js$"),
     route("http.request", rest, path=r"^/rest/(?P<seconds>\d+)$"),
     route("http.request", wait, path=r"^/wait$"),
     route("http.request", release, path=r"^/release$"),

@@ -284,6 +284,32 @@ def test_a_server_that_stops_closes_idle_connections() -> None:
     assert client.hung_up
 
 
+def test_a_server_that_stops_answers_a_request_that_was_on_its_way() -> None:
+    client = Client()
+    client.send(GET)
+    client.reply(OK)
+    client.did(client.mapping.stop(client.now, 2.0))
+    assert not client.hung_up
+
+    client.send(GET)
+    client.reply(OK)
+
+    assert client.statuses == [200, 200]
+    assert client.written.count(b"Connection: close") == 1
+    assert client.said_goodbye
+
+
+def test_a_server_that_stops_closes_connections_that_stay_idle() -> None:
+    client = Client()
+    client.did(client.mapping.stop(client.now, 2.0))
+    assert client.mapping.next_deadline() == client.now + 2.0
+
+    client.now += 2.0
+    client.did(client.mapping.deadline_passed(client.now, 0))
+
+    assert client.hung_up
+
+
 def test_a_server_that_stops_answers_what_is_in_flight() -> None:
     client = Client()
     client.send(GET + GET)

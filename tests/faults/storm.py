@@ -1,0 +1,113 @@
+"""Thousands of raw WebSockets that come back as client.js does."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import cast
+
+from fairway.testing.layer_case import until
+
+__all__ = ["Crowd"]
+
+_HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
+)
+_CLOSE = 0x88
+_JITTER = 1.0
+"""Seconds; client.js waits a random part of it before its first retry."""
+_AT_ONCE = 100
+
+
+class Crowd:
+    """Clients that connect to `port`, and again whenever they are closed.
+
+    Attributes:
+        port: of 127.0.0.1; for those that connect from now on.
+        closes: when each was closed, and with which code; 1006 for none.
+        handshakes: when each handshake was answered with 101.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.closes: list[tuple[float, int]] = []
+        self.handshakes: list[float] = []
+        self.ends = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: set[_Socket] = set()
+
+    async def gather(self, count: int) -> None:
+        """Connect so many, some at a time, and wait until all are."""
+        for done in range(0, count, _AT_ONCE):
+            batch = min(_AT_ONCE, count - done)
+            await asyncio.gather(*(self._connect() for _ in range(batch)))
+            await self.wait_for(done + batch)
+
+    async def wait_for(self, count: int, timeout: float = 30.0) -> None:
+        """Wait until so many handshakes were answered."""
+        await until(lambda: len(self.handshakes) >= count, timeout)
+
+    async def leave(self) -> None:
+        """End all connections."""
+        self.ends = True
+        for socket in list(self._sockets):
+            socket.end()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def opened(self) -> None:
+        """A handshake was answered."""
+        self.handshakes.append(time.monotonic())
+
+    def closed(self, socket: _Socket, code: int) -> None:
+        """A connection was closed."""
+        self._sockets.discard(socket)
+        if self.ends:
+            return
+        self.closes.append((time.monotonic(), code))
+        task = asyncio.get_running_loop().create_task(self._return())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _return(self) -> None:
+        await asyncio.sleep(random.uniform(0.0, _JITTER))
+        await self._connect()
+
+    async def _connect(self) -> None:
+        socket = _Socket(self)
+        self._sockets.add(socket)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: socket, "127.0.0.1", self.port)
+
+
+class _Socket(asyncio.Protocol):
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._open = False
+        self._code = 1006
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(_HANDSHAKE)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._open and data.startswith(b"HTTP/1.1 101 "):
+            self._open = True
+            self._crowd.opened()
+        # Text here is ASCII, so that this byte begins a close frame.
+        at = data.find(_CLOSE)
+        if at >= 0:
+            self._code = int.from_bytes(data[at + 2 : at + 4], "big")
+            self.end()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._crowd.closed(self, self._code)
+
+    def end(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
