@@ -15,7 +15,8 @@ from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.outage import Backoff
 from fairway.core.exceptions import ConfigurationError, LayerUnavailable
 from fairway.testing.layer_case import content, numbers, take_all
-from tests.support.redis import RedisServer, free_port
+from tests.support.processes import free_port
+from tests.support.redis import RedisServer
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,7 @@ def test_nothing_that_was_taken_comes_back_with_a_snapshot(
     fresh_redis.execute("SAVE")
     assert numbers(take_all(receiver, 10)) == list(range(10))
 
-    fresh_redis.kill()
-    fresh_redis.start()
+    fresh_redis.restart()
 
     assert fresh_redis.execute("DBSIZE") > 0
     send_until_accepted(layer, 10)
@@ -256,13 +255,10 @@ def test_an_outage_whose_reason_changes_says_so_once_for_each_reason(
     fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert send(layer, 0) is ACCEPTED
-    fresh_redis.execute("CONFIG", "SET", "requirepass", "another")
-    fresh_redis.password = "another"
-    fresh_redis.execute("CLIENT", "KILL", "TYPE", "normal")
-    assert [send(layer, 1) for _ in range(3)] == [UNAVAILABLE] * 3
+    with fresh_redis.locked():
+        assert [send(layer, 1) for _ in range(3)] == [UNAVAILABLE] * 3
     fresh_redis.kill()
     assert [send(layer, 2) for _ in range(3)] == [UNAVAILABLE] * 3
-    fresh_redis.password = None
     fresh_redis.start()
     send_until_accepted(layer, 3)
 
@@ -368,12 +364,11 @@ def test_a_server_without_memory_refuses_by_name(
     fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert send(layer, 0) is ACCEPTED
-    fresh_redis.execute("CONFIG", "SET", "maxmemory", "1")
 
-    with pytest.raises(LayerUnavailable, match="OOM"):
-        layer.send("in", content(1))
-    assert send(layer, 2) is UNAVAILABLE
-    fresh_redis.execute("CONFIG", "SET", "maxmemory", "0")
+    with fresh_redis.without_memory():
+        with pytest.raises(LayerUnavailable, match="OOM"):
+            layer.send("in", content(1))
+        assert send(layer, 2) is UNAVAILABLE
     assert send(layer, 3) is ACCEPTED
 
     assert numbers(take_all(layer.receiver(["in"]), 2)) == [0, 3]
@@ -387,12 +382,11 @@ def test_a_replica_is_not_used_and_its_promotion_is_noticed(
     fresh_redis: RedisServer, layer: RedisLayer, reader: Reader
 ) -> None:
     assert send(layer, 0) is ACCEPTED
-    fresh_redis.execute("REPLICAOF", "127.0.0.1", "1")
 
-    assert send(layer, 1) is UNAVAILABLE
-    with pytest.raises(LayerUnavailable, match="read-only replica"):
-        layer.send("in", content(2))
-    fresh_redis.execute("REPLICAOF", "NO", "ONE")
+    with fresh_redis.demoted():
+        assert send(layer, 1) is UNAVAILABLE
+        with pytest.raises(LayerUnavailable, match="read-only replica"):
+            layer.send("in", content(2))
     send_until_accepted(layer, 3)
 
     wait_until(lambda: reader.seen[3], PATIENCE)
@@ -505,10 +499,10 @@ def test_a_loop_is_told_that_a_server_refuses(
     outcomes: list[Outcome] = []
 
     async def scenario(loop: Loop) -> None:
-        for limit in ("1", "0"):
-            fresh_redis.execute("CONFIG", "SET", "maxmemory", limit)
-            sends = [Send(loop.address, content(number)) for number in range(3)]
+        sends = [Send(loop.address, content(number)) for number in range(3)]
+        with fresh_redis.without_memory():
             outcomes.extend([await loop.apply(each) for each in sends])
+        outcomes.extend([await loop.apply(each) for each in sends])
         await until(lambda: len(_messages(loop.owner)) == 3, PATIENCE)
 
     in_loop(layer, scenario)

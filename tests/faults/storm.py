@@ -16,7 +16,7 @@ _HANDSHAKE = (
     b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     b"Sec-WebSocket-Version: 13\r\n\r\n"
 )
-_CLOSE = 0x88
+_CLOSE, _PING, _PONG = 0x88, 0x89, 0x8A
 _JITTER = 1.0
 """Seconds; client.js waits a random part of it before its first retry."""
 _AT_ONCE = 100
@@ -29,12 +29,14 @@ class Crowd:
         port: of 127.0.0.1; for those that connect from now on.
         closes: when each was closed, and with which code; 1006 for none.
         handshakes: when each handshake was answered with 101.
+        gaps: for how many seconds each that came back was not connected.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.closes: list[tuple[float, int]] = []
         self.handshakes: list[float] = []
+        self.gaps: list[float] = []
         self.ends = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: set[_Socket] = set()
@@ -59,34 +61,39 @@ class Crowd:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def opened(self) -> None:
-        """A handshake was answered."""
-        self.handshakes.append(time.monotonic())
+    def opened(self, since: float | None) -> None:
+        """A handshake was answered, of a client that was closed at `since`."""
+        now = time.monotonic()
+        self.handshakes.append(now)
+        if since is not None:
+            self.gaps.append(now - since)
 
     def closed(self, socket: _Socket, code: int) -> None:
         """A connection was closed."""
         self._sockets.discard(socket)
         if self.ends:
             return
-        self.closes.append((time.monotonic(), code))
-        task = asyncio.get_running_loop().create_task(self._return())
+        now = time.monotonic()
+        self.closes.append((now, code))
+        task = asyncio.get_running_loop().create_task(self._return(now))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _return(self) -> None:
+    async def _return(self, since: float) -> None:
         await asyncio.sleep(random.uniform(0.0, _JITTER))
-        await self._connect()
+        await self._connect(since)
 
-    async def _connect(self) -> None:
-        socket = _Socket(self)
+    async def _connect(self, since: float | None = None) -> None:
+        socket = _Socket(self, since)
         self._sockets.add(socket)
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: socket, "127.0.0.1", self.port)
 
 
 class _Socket(asyncio.Protocol):
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, since: float | None) -> None:
         self._crowd = crowd
+        self._since = since
         self._open = False
         self._code = 1006
         self._transport: asyncio.Transport | None = None
@@ -98,15 +105,21 @@ class _Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._open and data.startswith(b"HTTP/1.1 101 "):
             self._open = True
-            self._crowd.opened()
-        # Text here is ASCII, so that this byte begins a close frame.
-        at = data.find(_CLOSE)
-        if at >= 0:
+            self._crowd.opened(self._since)
+        # Text here is ASCII, so that these bytes begin frames.
+        if (at := data.find(_PING)) >= 0:
+            self._answer(data[at + 2 : at + 2 + data[at + 1]])
+        if (at := data.find(_CLOSE)) >= 0:
             self._code = int.from_bytes(data[at + 2 : at + 4], "big")
             self.end()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._crowd.closed(self, self._code)
+
+    def _answer(self, payload: bytes) -> None:
+        if self._transport is not None:
+            head = bytes([_PONG, 0x80 | len(payload)])
+            self._transport.write(head + bytes(4) + payload)
 
     def end(self) -> None:
         if self._transport is not None:

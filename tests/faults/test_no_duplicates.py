@@ -63,8 +63,7 @@ async def _break_things(server: RedisServer, proxy: Proxy) -> int:
 
 
 def _restart(server: RedisServer, proxy: Proxy) -> None:
-    server.kill()
-    server.start()
+    server.restart()
 
 
 def _restore(server: RedisServer, proxy: Proxy) -> None:

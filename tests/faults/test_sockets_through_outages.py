@@ -35,8 +35,7 @@ def test_members_of_groups_are_members_again_after_a_restart(
 ) -> None:
     port = scene.both()
     with _open(port) as hearer, _open(port) as sender:
-        fresh_redis.kill()
-        fresh_redis.start()
+        fresh_redis.restart()
         began = time.monotonic()
         count = 0
         while True:
@@ -57,8 +56,7 @@ def test_no_event_of_a_socket_is_consumed_twice_or_out_of_order_by_a_restart(
         for number in range(200):
             socket.send(f"mark {number}")
             if number == 100:
-                fresh_redis.kill()
-                fresh_redis.start()
+                fresh_redis.restart()
         socket.send("mark 200")
         heard: list[int] = []
         while not heard or heard[-1] != 200:

@@ -28,8 +28,7 @@ def _wait_on_bus(server: RedisServer, count: int) -> None:
 
 def _restart(server: RedisServer) -> float:
     """Restart Redis; return when it was back."""
-    server.kill()
-    server.start()
+    server.restart()
     return time.monotonic()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from fairway.interfaces.reactor import install_reactor, new_loop
+from tests.support.waiting import wait_until
 
 __all__ = ["LoopThread", "loop_thread", "wait_until"]
 
@@ -23,15 +23,6 @@ T = TypeVar("T")
 
 TIMEOUT = 20.0
 """Seconds; generous, because the machine may be busy."""
-
-
-def wait_until(predicate: Callable[[], object], timeout: float = TIMEOUT) -> None:
-    """Wait until something is true, looking again every few milliseconds."""
-    end = time.monotonic() + timeout
-    while not predicate():
-        if time.monotonic() > end:
-            raise AssertionError(f"not true within {timeout} seconds: {predicate}")
-        time.sleep(0.005)
 
 
 class LoopThread:

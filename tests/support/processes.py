@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 __all__ = [
     "Process",
@@ -31,21 +32,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(
-    predicate: Callable[[], object], timeout: float = 20.0, what: str = "it"
-) -> None:
-    """Wait until something is true.
-
-    Raises:
-        TimeoutError: it did not become true in time.
-    """
-    end = time.monotonic() + timeout
-    while not predicate():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} did not happen within {timeout:g} s")
-        time.sleep(0.02)
 
 
 def is_listening(port: int) -> bool:

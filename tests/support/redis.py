@@ -3,10 +3,9 @@
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.processes import free_port
 from tests.support.waiting import wait_until
 
 _START_TIMEOUT = 20.0
@@ -90,6 +90,43 @@ class RedisServer:
         self.kill()
         self._directory.cleanup()
 
+    def restart(self) -> None:
+        """Crash and come back, with what the last snapshot holds."""
+        self.kill()
+        self.start()
+
+    @contextlib.contextmanager
+    def configured(self, name: str, bad: str, good: str) -> Iterator[None]:
+        """Have a setting of the server while the block lasts."""
+        self.execute("CONFIG", "SET", name, bad)
+        yield
+        self.execute("CONFIG", "SET", name, good)
+
+    def without_memory(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse whatever needs memory while the block lasts."""
+        return self.configured("maxmemory", "1", "0")
+
+    def without_replicas(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse all writes while the block lasts."""
+        return self.configured("min-replicas-to-write", "1", "0")
+
+    @contextlib.contextmanager
+    def demoted(self) -> Iterator[None]:
+        """Be the replica of nobody while the block lasts, hence read-only."""
+        self.execute("REPLICAOF", "127.0.0.1", "1")
+        yield
+        self.execute("REPLICAOF", "NO", "ONE")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Want a password that nobody knows while the block lasts."""
+        self.execute("CONFIG", "SET", "requirepass", "another")
+        self.password = "another"
+        self.execute("CLIENT", "KILL", "TYPE", "normal")
+        yield
+        self.execute("CONFIG", "SET", "requirepass", "")
+        self.password = None
+
     def client(self) -> redis.Redis:
         """Return a client that never repeats a command; close it."""
         return redis.Redis.from_url(
@@ -134,10 +171,3 @@ class RedisServer:
             return bool(self.execute("PING"))
         except (redis.ConnectionError, redis.TimeoutError):
             return False
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

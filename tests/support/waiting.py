@@ -3,9 +3,19 @@
 import time
 from collections.abc import Callable
 
+__all__ = ["wait_until"]
 
-def wait_until(predicate: Callable[[], object], timeout: float = 10.0) -> None:
+_TIMEOUT = 20.0
+"""Seconds; generous, because machines may be busy."""
+
+
+def wait_until(
+    predicate: Callable[[], object], timeout: float = _TIMEOUT, what: str = ""
+) -> None:
     """Return as soon as `predicate` is true.
+
+    Args:
+        what: what is waited for, for the text of the error.
 
     Raises:
         AssertionError: it did not become true within `timeout` seconds.
@@ -13,5 +23,5 @@ def wait_until(predicate: Callable[[], object], timeout: float = 10.0) -> None:
     end = time.monotonic() + timeout
     while not predicate():
         if time.monotonic() > end:
-            raise AssertionError(f"not true within {timeout} s: {predicate}")
+            raise AssertionError(f"{what or predicate}: not within {timeout:g} s")
         time.sleep(0.005)
