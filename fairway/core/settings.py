@@ -15,7 +15,18 @@ from msgspec import Struct, field
 from fairway.core.content import DEFAULT_MAX_CONTENT
 from fairway.core.exceptions import ConfigurationError, nearest
 
-__all__ = ["Config", "Limits", "Secret", "Settings", "read_section", "read_settings"]
+__all__ = [
+    "Config",
+    "Limits",
+    "Secret",
+    "Settings",
+    "metrics_address",
+    "read_section",
+    "read_settings",
+]
+
+_METRICS_BIND = re.compile(r"tcp:([0-9]{1,5}):interface=((?:[^:\\]|\\:)+)")
+_MOST_PORT = 65_535
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -106,6 +117,9 @@ class Settings(
     metrics_token: Secret | None = None
     """What `Authorization: Bearer ...` must carry at `/-/metrics` of interface servers;
     None serves no metrics there."""
+    metrics_bind: str | None = None
+    """Where interface servers serve metrics to whoever gets there, without a token,
+    such as `tcp:9100:interface=127.0.0.1`; None serves no metrics there."""
     bus_version: int | None = None
     """Version of the records that this process writes, named while processes of an
     older fairway serve the site too; None is this release's own."""
@@ -138,7 +152,25 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     if settings.metrics_token == Secret(""):
         # An empty variable of the environment would open the metrics to everybody.
         raise ConfigurationError('FAIRWAY["METRICS_TOKEN"]', "must not be empty")
+    if settings.metrics_bind is not None:
+        metrics_address(settings.metrics_bind)
     return settings
+
+
+def metrics_address(bind: str) -> tuple[str, int]:
+    """Return the address and the port in `METRICS_BIND`.
+
+    Raises:
+        ConfigurationError: it is something else. The interface must be named, because
+            everybody who reaches it may read.
+    """
+    found = _METRICS_BIND.fullmatch(bind)
+    if found is None or int(found[1]) > _MOST_PORT:
+        raise ConfigurationError(
+            'FAIRWAY["METRICS_BIND"]',
+            'must be like "tcp:9100:interface=127.0.0.1"',
+        )
+    return found[2].replace("\\:", ":"), int(found[1])
 
 
 def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:

@@ -61,6 +61,8 @@ class Events:
         self._filters = filters
         self._forget = forget
         self._events = {event.channel: event for event in spec.events}
+        self.counts = dict.fromkeys(self._events, 0)
+        """How many events there were, by channel."""
         self._expiries = {
             event.channel: backplane.policy.expiry(event.channel)
             for event in spec.events
@@ -84,6 +86,7 @@ class Events:
             TypeError: the content may not travel.
         """
         event = self._declared(channel)
+        self.counts[channel] += 1
         if peer is not None and not peer.open:
             self._backplane.drops.add(channel, Drop.GONE)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from fairway.core.bus import record
@@ -73,8 +73,9 @@ class ProtocolHost:
         self.clock = backplane.clock
         self.log = protocol_log(self.name, loaded.config)
         self.protocol: BaseProtocol[Any] | None = None
-        self.events = 0
         self.replies = 0
+        self.claims_won = 0
+        self.claims_lost = 0
         self._backplane = backplane
         self._mounts = mounts
         self._reply_filters = reply_filters
@@ -95,6 +96,11 @@ class ProtocolHost:
     def serve(self, protocol: BaseProtocol[Any]) -> None:
         """Carry this protocol."""
         self.protocol = self._events.protocol = protocol
+
+    @property
+    def events(self) -> Mapping[str, int]:
+        """How many events there were, by channel."""
+        return self._events.counts
 
     @property
     def peers(self) -> int:
@@ -156,7 +162,6 @@ class ProtocolHost:
 
     def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
         """Put an event on its channel."""
-        self.events += 1
         self._events.emit(cast(LocalPeer | None, peer), channel, content)
 
     async def emitted(
@@ -211,7 +216,10 @@ class ProtocolHost:
 
     async def claim(self, key: str, ttl: float) -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds."""
-        return await self._backplane.port.claim(f"{self.name}:{key}", ttl)
+        won = await self._backplane.port.claim(f"{self.name}:{key}", ttl)
+        self.claims_won += won
+        self.claims_lost += not won
+        return won
 
     async def blocking(
         self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

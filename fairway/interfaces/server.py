@@ -13,7 +13,7 @@ import msgspec
 
 from fairway.core.bus.layer import ChannelLayer, Mailbox
 from fairway.core.exceptions import ConfigurationError, FairwayError, PluginError
-from fairway.core.metrics import Metrics
+from fairway.core.metrics import Metrics, Part
 from fairway.core.plugin.hookspecs import ProcessInfo
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import (
@@ -51,6 +51,7 @@ class InterfaceServer:
     Args:
         canary: seconds between two messages to itself, and seconds without one after
             which the server is not ready.
+        beside: what else runs in the process and adds to its metrics.
 
     Attributes:
         protocols: the running protocols by name.
@@ -65,6 +66,7 @@ class InterfaceServer:
         site: Site,
         *,
         canary: tuple[float, float] | None = None,
+        beside: Sequence[Part] = (),
     ) -> None:
         self.layer = layer
         self.plugins = plugins
@@ -73,12 +75,14 @@ class InterfaceServer:
         self.protocols: dict[str, BaseProtocol[Any]] = {}
         self.failed: dict[str, FairwayError] = {}
         self._canary_times = canary
+        self._beside = beside
         self._hosts: list[ProtocolHost] = []
         self._status = Status(self.obstacle, self._blocking_metrics)
         self._declared: list[DeclaredMount] = []
         self._backplane: Backplane | None = None
         self._canary: CanaryWatch | None = None
         self._mailbox: Mailbox | None = None
+        self._metrics: Metrics | None = None
         self._started = False
         self._stopping = False
 
@@ -108,7 +112,8 @@ class InterfaceServer:
         assert self._canary is not None
         hosts, peers, canary = self._hosts, self._backplane.peers, self._canary
         channels = [event.channel for host in hosts for event in host.spec.events]
-        return Metrics(self.layer, channels, lambda: figures(hosts, peers, canary))
+        own = Part(channels, lambda: figures(hosts, peers, canary))
+        return Metrics(self.layer, [own, *self._beside])
 
     async def start(self) -> None:
         """Open the mailbox and start all protocols.
@@ -162,13 +167,22 @@ class InterfaceServer:
             await self._mailbox.close()
         await backplane.close()
 
-    def _blocking_metrics(self, use: Callable[[bytes], None]) -> None:
-        """Call `use` with the text of the metrics, made in a thread."""
+    def _blocking_metrics(self, use: Callable[[bytes | None], None]) -> None:
+        """Call `use` with the metrics, read in a thread; with None if that fails."""
         backplane = self._backplane
         assert backplane is not None
+        if self._metrics is None:
+            self._metrics = self.metrics()
+        text = self._metrics.text
 
         async def collect() -> None:
-            use(await backplane.blocking(self.metrics().text))
+            try:
+                found = await backplane.blocking(text)
+            except Exception:
+                log.exception("the metrics could not be read")
+                use(None)
+            else:
+                use(found)
 
         backplane.spawn(collect())
 

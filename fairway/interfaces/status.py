@@ -30,13 +30,14 @@ class Status:
 
     Args:
         obstacle: returns one line that says why the server is not ready, or None.
-        metrics: calls what it is given with the text of the metrics, later.
+        metrics: calls what it is given with the text of the metrics, later; with None
+            when they could not be read.
     """
 
     def __init__(
         self,
         obstacle: Callable[[], str | None],
-        metrics: Callable[[Callable[[bytes], None]], None],
+        metrics: Callable[[Callable[[bytes | None], None]], None],
     ) -> None:
         self._obstacle = obstacle
         self._metrics = metrics
@@ -71,8 +72,12 @@ class Status:
             nonlocal left
             left = True
 
-        def answer(text: bytes) -> None:
-            if not left:
+        def answer(text: bytes | None) -> None:
+            if left:
+                return
+            if text is None:
+                exchange.respond(500, _PLAIN, b"the metrics could not be read\n")
+            else:
                 exchange.respond(200, _METRICS, text)
 
         exchange.on_closed(closed)

@@ -11,7 +11,8 @@ import msgspec
 
 from fairway.core.assembly import Assembly
 from fairway.core.worker import Worker
-from fairway.interfaces.server import InterfaceServer, run
+from fairway.core.worker.figures import part_of
+from fairway.management.interface import serve_interface
 from fairway.plugins.http.static import serve_static_files
 
 __all__ = ["serve"]
@@ -52,10 +53,10 @@ def serve(
     serve_static_files(static)
     worker.start(failed=_end_process)
     try:
-        run(
-            lambda: InterfaceServer(
-                assembly.layer, assembly.plugins, settings, assembly.site
-            ),
+        serve_interface(
+            assembly,
+            settings,
+            beside=[part_of(worker)],
             signals=threading.current_thread() is threading.main_thread(),
             started=started,
         )

@@ -119,3 +119,22 @@ def fairway_consumer_finished(
     channel: str, content: Content, peer: str | None, error: Exception | None
 ) -> None:
     """A consumer has ended, in its thread; `error` is what it raised, if anything."""
+
+
+@hookspec
+def fairway_consumer_failed(
+    channel: str, content: Content, peer: str | None, exception: Exception
+) -> None:
+    """A consumer has raised; while it is handled, in the consumer's thread.
+
+    For reporters of errors: `content` is the whole message, secrets of clients
+    included. What Django's views raise goes to Django's `got_request_exception`.
+    """
+
+
+@hookspec
+def fairway_plugin_failed(plugin: str, hook: str, exception: Exception) -> None:
+    """A hook of a plugin has raised; while it is handled, in the hook's thread.
+
+    What this very hook raises is logged only.
+    """

@@ -136,13 +136,21 @@ class Plugins:
         collected = self._collect("fairway_checks", settings=self.settings)
         return [check for _, checks in collected for check in checks]
 
-    def notify(self, hook: str, **arguments: Any) -> None:
+    def notify(self, hook: str, /, **arguments: Any) -> None:
         """Call a hook of all plugins; an exception is logged and goes no further."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 _call(implementation, arguments)
-            except Exception:
-                log.exception("hook %s of %s failed", hook, implementation.plugin_name)
+            except Exception as error:
+                name = implementation.plugin_name
+                log.exception("hook %s of %s failed", hook, name)
+                if hook != "fairway_plugin_failed":
+                    self.notify(
+                        "fairway_plugin_failed",
+                        plugin=name,
+                        hook=hook,
+                        exception=error,
+                    )
 
     def listens(self, hook: str) -> bool:
         """Return whether any plugin implements a hook."""

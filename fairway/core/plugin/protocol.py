@@ -6,7 +6,7 @@ performs the steps: it is the only place where they become effects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -77,6 +77,13 @@ class BaseProtocol(Generic[ConfigT]):
 
     def forwarded(self, peer: Peer, content: Content) -> None:
         """Take what another process handed over with `Host.forward`."""
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what the metrics show as `fairway_<protocol>_<name>`; any thread.
+
+        Names are made of small letters, digits and `_`.
+        """
+        return {}
 
     def disconnect(self, peer: Peer, reason: str) -> None:
         """End a peer's connection: a reply to it was lost, which it must not overlook.

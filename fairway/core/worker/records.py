@@ -68,6 +68,9 @@ class RecordRunner:
         if delivery.deadline <= now:
             self.abandon(delivery, Drop.EXPIRED)
         else:
+            if delivery.sent is not None:
+                waited = now - delivery.sent
+                self._messages.waits.add((delivery.channel,), waited)
             if now - self._ended > _LONG_IDLE:
                 databases.close_old()
             try:

@@ -57,6 +57,8 @@ class MessageRunner:
     ) -> None:
         self.layer = layer
         self.timings = Timings()
+        self.waits = Timings()
+        self._names: dict[int, str] = {}
         self._router = router
         self._plugins = plugins
         self._specs = {name: p.spec for name, p in plugins.protocols.items()}
@@ -102,7 +104,7 @@ class MessageRunner:
         finally:
             took = time.monotonic() - started
             self._pace.add(kind, took)
-            self.timings.add(message.channel, took)
+            self.timings.add((message.channel, self._name_of(consumer)), took)
         if self._tells_finish:
             self._notify("fairway_consumer_finished", message, error=error)
         return operations
@@ -121,6 +123,17 @@ class MessageRunner:
             exc_info=error,
         )
         self.layer.drops.add(message.channel, Drop.FAILED)
+        self._notify("fairway_consumer_failed", message, exception=error)
+
+    def _name_of(self, consumer: Consumer) -> str:
+        """Return what metrics call a consumer; the router keeps all that there are."""
+        name = self._names.get(id(consumer))
+        if name is None:
+            owner = getattr(consumer, "__self__", consumer)  # of a class's `consume`
+            named = owner if hasattr(owner, "__qualname__") else type(owner)
+            name = f"{named.__module__}.{named.__qualname__}"
+            self._names[id(consumer)] = name
+        return name
 
     def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
         outbox = Outbox(self.layer)

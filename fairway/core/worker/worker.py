@@ -76,6 +76,7 @@ class Worker:
         turns = Turns(long_interval)
         messages = MessageRunner(layer, router, plugins, pace, turns=turns)
         self.timings = messages.timings
+        self.waits = messages.waits
         self._runners = [
             RecordRunner(messages, self._out) for _ in range(threads + loop.SPARE)
         ]

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from fairway.core.assembly import assemble
-from fairway.interfaces.server import InterfaceServer, run
+from fairway.management.interface import serve_interface
 from fairway.management.logs import log_to_console
 from fairway.management.mistakes import refuse_memory_layer, told_in_one_message
 
@@ -43,10 +43,6 @@ class Command(BaseCommand):
         assembly.install()
         layer = assembly.layer
         try:
-            run(
-                lambda: InterfaceServer(
-                    layer, assembly.plugins, assembly.settings, assembly.site
-                )
-            )
+            serve_interface(assembly, assembly.settings)
         finally:
             layer.close()

@@ -9,10 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from fairway.core.assembly import assemble
-from fairway.core.metrics import Metrics, consumer_times
+from fairway.core.metrics import Metrics
 from fairway.core.worker import Worker
+from fairway.core.worker.figures import part_of
 from fairway.management.logs import log_to_console
-from fairway.management.metrics import serve_metrics
+from fairway.management.metrics import MetricsServer
 from fairway.management.mistakes import refuse_memory_layer, told_in_one_message
 
 
@@ -70,12 +71,9 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if options["metrics_port"] is not None:
-            metrics = Metrics(
-                assembly.layer,
-                worker.channels,
-                lambda: consumer_times(worker.timings),
-            )
-            serve_metrics(metrics, options["metrics_port"])
+            port = options["metrics_port"]
+            server = MetricsServer("127.0.0.1", port, option="--metrics-port")
+            server.start(Metrics(assembly.layer, [part_of(worker)]))
         try:
             worker.run()
         finally:

@@ -57,6 +57,8 @@ class Spools:
         self.limit = limit
         self.on_disk = 0
         """Bytes that files have, or will have in a moment."""
+        self.files = 0
+        """Spools that have some of them."""
 
     def open(
         self, limit: int, changed: Callable[[], None], failed: Callable[[str], None]
@@ -175,8 +177,10 @@ class Spool:
         self._spools.host.spawn(self._work())
 
     def _count(self, size: int) -> None:
+        before = self.on_disk
         self.on_disk += size
         self._spools.on_disk += size
+        self._spools.files += bool(self.on_disk) - bool(before)
 
     async def _work(self) -> None:
         try:

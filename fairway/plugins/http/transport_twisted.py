@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntFlag
 
 import msgspec
@@ -465,6 +465,14 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         connection = _HttpConnection(self, stream, mapping)
         self._connections.add(connection)
         return connection
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what is kept on disk, and who is connected."""
+        return {
+            "connections": len(self._connections),
+            "spool_bytes": self.spools.on_disk,
+            "spool_files": self.spools.files,
+        }
 
     def is_proxy(self, stream: Stream) -> bool:
         """Return whether a trusted proxy is at the other end."""

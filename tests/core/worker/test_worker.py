@@ -355,6 +355,20 @@ class Listener:
         self.heard.append(("consumer finished", channel, peer, type(error)))
         raise RuntimeError("a plugin's own fault")
 
+    @hookimpl
+    def fairway_consumer_failed(
+        self, content: dict[str, Any], peer: str, exception: Exception
+    ) -> None:
+        assert sys.exc_info()[1] is exception
+        self.heard.append(("consumer failed", content["text"], peer, type(exception)))
+
+    @hookimpl
+    def fairway_plugin_failed(
+        self, plugin: str, hook: str, exception: Exception
+    ) -> None:
+        self.heard.append(("plugin failed", plugin, hook, type(exception)))
+        raise RuntimeError("even here")
+
 
 def test_plugins_hear_what_happens(layer: MemoryLayer, host: Host) -> None:
     def fail(message: Message) -> None:
@@ -376,6 +390,31 @@ def test_plugins_hear_what_happens(layer: MemoryLayer, host: Host) -> None:
     assert listener.heard == [
         ("worker started", "embedded"),
         ("consumer started", "websocket.receive", "x", "websocket:ada"),
+        ("consumer failed", "x", "websocket:ada", ValueError),
         ("consumer finished", "websocket.receive", "websocket:ada", ValueError),
+        ("plugin failed", "listener", "fairway_consumer_finished", RuntimeError),
         ("worker stopping", 20),
     ]
+
+
+def test_the_reporter_of_the_docs_tells_the_consumer_and_its_peer(
+    layer: MemoryLayer, host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(message: Message) -> None:
+        raise ValueError("no secrets here")
+
+    enabled = {"tests.core.protocols.websocket": {}, "tests.core.worker.reporter": {}}
+    plugins = Plugins(Settings(plugins=enabled))
+    worker = Worker(layer, Router([route("*.receive", fail)], plugins), plugins)
+    worker.start()
+
+    host.emit("ada", {"order": 0, "text": "x"})
+    host.wait_for(Kind.DONE)
+    worker.stop(20)
+    worker.join(20)
+
+    [record] = [one for one in caplog.records if one.name == "errors"]
+    assert record.__dict__["peer"] == "websocket:ada"
+    assert record.__dict__["channel"] == "websocket.receive"
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ValueError)
