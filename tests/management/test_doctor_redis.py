@@ -18,9 +18,9 @@ from fairway.core.bus.layer import Send
 from fairway.core.content import encode_content
 from fairway.core.worker import Worker
 from tests.management.examined import codes, findings
-from tests.support.processes import run_manage
+from tests.support.processes import free_port, run_manage
 from tests.support.proxy import Proxy
-from tests.support.redis import RedisServer, free_port
+from tests.support.redis import RedisServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.standard
