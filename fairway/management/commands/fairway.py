@@ -15,6 +15,7 @@ from fairway.management.subcommands.plugins import InstalledPlugins
 from fairway.management.subcommands.protocols import Protocols
 from fairway.management.subcommands.routes import Routes
 from fairway.management.subcommands.send import SendMessage
+from fairway.management.subcommands.top import Top
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     subcommand.name: subcommand
@@ -23,13 +24,14 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         InstalledPlugins(),
         Routes(),
         Doctor(),
+        Top(),
         SendMessage(),
     )
 }
 
 
 class Command(BaseCommand):
-    """`fairway protocols | plugins | routes | doctor | send`."""
+    """`fairway protocols | plugins | routes | doctor | top | send`."""
 
     help = "Shows what a site is made of and how it does, and sends messages."
 
