@@ -113,6 +113,7 @@ class Events:
             TypeError: the content may not travel.
         """
         event = self._declared(channel)
+        self.counts[channel] += 1
         if self._ordered:
             raise ValueError(f"events of {self._name!r} wait for each other")
         awaited = _Awaited(self)

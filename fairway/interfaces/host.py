@@ -168,7 +168,6 @@ class ProtocolHost:
         self, peer: Peer | None, channel: str, content: Content
     ) -> Refusal | None:
         """Put an event on its channel and wait until that is settled."""
-        self.events += 1
         return await self._events.emitted(
             cast(LocalPeer | None, peer), channel, content
         )

@@ -21,7 +21,7 @@ from fairway import route
 from fairway.management.doctor.findings import KINDS, LEVELS
 from tests.architecture.manual import page, undocumented
 from tests.management.examined import HOSTS, KEY, codes, findings
-from tests.support.redis import free_port
+from tests.support.processes import free_port
 
 
 def listening(port: int) -> list[str]:
