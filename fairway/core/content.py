@@ -68,7 +68,7 @@ def encode_content(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encode
     return encoded
 
 
-def decode_content(encoded: Encoded) -> Content:
+def decode_content(encoded: Encoded | msgspec.Raw) -> Content:
     """Read what `encode_content` wrote.
 
     Raises:

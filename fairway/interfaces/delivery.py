@@ -60,7 +60,7 @@ class MailboxDelivery:
         match delivery.body:
             case record.Message(local=local, content=content):
                 if peer := self._open(delivery, local):
-                    peer.owner.deliver((peer,), decode_content(bytes(content)))
+                    peer.owner.deliver((peer,), decode_content(content))
             case record.Done(local=local) as done:
                 # Also for a closed peer, whose last events may still wait.
                 if peer := self._peers.get(local):
@@ -77,7 +77,7 @@ class MailboxDelivery:
                 self._membership(delivery, group, local)
             case record.Forward(local=local, content=content):
                 if peer := self._open(delivery, local):
-                    peer.owner.forwarded(peer, decode_content(bytes(content)))
+                    peer.owner.forwarded(peer, decode_content(content))
             case record.Canary(token=token):
                 self._heard(token)
             case record.Event():
@@ -92,7 +92,7 @@ class MailboxDelivery:
         return None
 
     def _fan_out(self, message: record.GroupMessage) -> None:
-        content = decode_content(bytes(message.content))
+        content = decode_content(message.content)
         members = self._groups.members(message.group)
         excluded = self._excluded(message.exclude)
         # A list of the hosts: a delivery may end connections, hence memberships.

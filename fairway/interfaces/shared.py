@@ -115,7 +115,7 @@ class SharedReplies:
             # That a reply was lost is counted; there is no connection to end for it.
             return
         try:
-            self._deliver(body.local, decode_content(bytes(body.content)))
+            self._deliver(body.local, decode_content(body.content))
         except Exception:
             log.exception("a reply on %s could not be delivered", delivery.channel)
             self._backplane.drops.add(delivery.channel, Drop.INVALID)

@@ -250,10 +250,10 @@ class ConsumerClient:
                 mailbox, _, _ = self.reply_channel.partition("!")
                 # A shared mailbox has replies for other peers, too.
                 replies = self.site.shared.get(f"{mailbox}!{local}", self._replies)
-                self._deliver(decode_content(bytes(content)), replies)
+                self._deliver(decode_content(content), replies)
             case _, record.GroupMessage(group, content, exclude):
                 if group in self.groups and self.reply_channel not in exclude:
-                    self._deliver(decode_content(bytes(content)), self._replies)
+                    self._deliver(decode_content(content), self._replies)
             case record.Kind.ADD, record.Membership(group=group):
                 self.groups.add(group)
             case record.Kind.DISCARD, record.Membership(group=group):

@@ -174,7 +174,7 @@ class Delivery(Struct, frozen=True):
         """
         if not isinstance(self.body, Message):
             raise TypeError(f"a {self.kind.name} record has no content")
-        return decode_content(bytes(self.body.content))
+        return decode_content(self.body.content)
 
 
 class ChannelStatistics(Struct, frozen=True):

@@ -222,7 +222,7 @@ class RecordRunner:
 
 
 def _read(raw: Raw) -> Content:
-    return decode_content(bytes(raw))
+    return decode_content(raw)
 
 
 def _write(content: Content) -> Encoded:
