@@ -403,7 +403,10 @@ def test_the_reporter_of_the_docs_tells_the_consumer_and_its_peer(
     def fail(message: Message) -> None:
         raise ValueError("no secrets here")
 
-    enabled = {"tests.core.protocols.websocket": {}, "tests.core.worker.reporter": {}}
+    enabled: dict[str, dict[str, Any]] = {
+        "tests.core.protocols.websocket": {},
+        "tests.core.worker.reporter": {},
+    }
     plugins = Plugins(Settings(plugins=enabled))
     worker = Worker(layer, Router([route("*.receive", fail)], plugins), plugins)
     worker.start()
