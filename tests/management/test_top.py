@@ -22,8 +22,7 @@ from django.test import override_settings
 
 from fairway.management.top.samples import Moment, Process
 from fairway.management.top.view import lines, quantile
-from tests.support.processes import ROOT, run_manage
-from tests.support.redis import free_port
+from tests.support.processes import ROOT, free_port, run_manage
 
 SITE = "examples/echo"
 
