@@ -48,7 +48,7 @@ DEFLATE = [f"12.{n}" for n in range(1, 6)] + [f"13.{n}" for n in range(1, 8)]
 CASES = {
     "frames": ([f"{family}.*" for family in (1, 2, 3, 4, 5, 6, 7, 10)], 247),
     "sizes": (["9.*"], 54),
-    # 1,000 messages each, of 16 to 4,096 bytes; longer ones take longer than a test may.
+    # 1,000 messages each, of 16 to 4,096 bytes; longer ones take too long.
     "compression": ([f"{group}.{n}" for group in DEFLATE for n in range(1, 6)], 60),
 }
 """Cases by what they are about, and how many these are."""

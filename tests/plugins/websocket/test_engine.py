@@ -158,6 +158,7 @@ def test_a_message_at_the_limit_passes(read: Read) -> None:
 
 def test_a_frame_above_the_limit_fails_by_its_header(read: Read) -> None:
     assert failure_of(read(frame(BINARY, bytes(LIMIT + 1))[:8])) == 1009
+    assert failure_of(read(frame(BINARY, bytes(LIMIT + 1)))) == 1009
     assert failure_of(read(b"\x82\xff\x7f" + b"\xff" * 7 + bytes(4))) == 1009
 
 
