@@ -92,15 +92,12 @@ class ProtocolHost:
             filters=event_filters,
             forget=self._forget,
         )
+        self.events: Mapping[str, int] = self._events.counts
+        """How many events there were, by channel."""
 
     def serve(self, protocol: BaseProtocol[Any]) -> None:
         """Carry this protocol."""
         self.protocol = self._events.protocol = protocol
-
-    @property
-    def events(self) -> Mapping[str, int]:
-        """How many events there were, by channel."""
-        return self._events.counts
 
     @property
     def peers(self) -> int:

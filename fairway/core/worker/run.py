@@ -22,6 +22,7 @@ from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Router
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
+from fairway.core.logs import consumed
 from fairway.core.plugin.loading import Plugins
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.timings import Timings
@@ -76,6 +77,13 @@ class MessageRunner:
         Raises:
             ConsumeLater: the consumer wants it put back, and that may be done.
         """
+        token = consumed.set((message.channel, message.content))
+        try:
+            return self._run(message, begins)
+        finally:
+            consumed.reset(token)
+
+    def _run(self, message: Message, begins: Begins) -> list[Operation]:
         matched = self._router.match(message)
         if matched is None:
             if not message.channel.endswith(".disconnect"):

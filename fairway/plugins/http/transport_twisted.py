@@ -331,6 +331,7 @@ class _HttpConnection:
             clock.call_at(self.now() + wait, lambda: self.hold(_Held.RATE, True))
 
     def _end(self, end: do.End) -> None:
+        peer = self.peer
         if self.peer is not None:
             self._protocol.host.close_peer(self.peer)
             self.peer = None
@@ -344,7 +345,7 @@ class _HttpConnection:
             self._exchange = None
             self.hold(_Held.MOUNT, True)
         if access.isEnabledFor(logging.INFO):
-            _log_access(end)
+            _log_access(end, peer)
 
     def _store(self, data: bytes) -> None:
         spools = self._protocol.spools
@@ -388,7 +389,7 @@ class _HttpConnection:
             self._upgraded.received(rest)
 
 
-def _log_access(end: do.End) -> None:
+def _log_access(end: do.End, peer: Peer | None) -> None:
     # Neither can hold a control byte: the parser refuses them.
     path = end.path.decode("ascii")
     access.info(
@@ -405,6 +406,8 @@ def _log_access(end: do.End) -> None:
             "status": end.status,
             "seconds": end.seconds,
             "client": end.client,
+            "peer": None if peer is None else peer.id,
+            "request_id": None if peer is None else peer.id.partition(":")[2],
         },
     )
 
@@ -498,7 +501,10 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
             try:
                 connection.reply(content)
             except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception("a reply to %s failed", peer.client)
+                about = {"peer": peer.id}
+                self.host.log.exception(
+                    "a reply to %s failed", peer.client, extra=about
+                )
                 connection.stream.abort()
 
     def refuse(

@@ -359,6 +359,7 @@ class Connection:
                 "path": self._path,
                 "client": self.client,
                 "status": status,
+                "peer": None if self._peer is None else self._peer.id,
             }
             access.info("%s %s%s", what, path, shown, extra=extra)
 
