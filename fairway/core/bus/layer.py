@@ -47,6 +47,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Send",
+    "Told",
 ]
 
 REPLY_LOST = -1
@@ -193,6 +194,9 @@ class Reader(Struct, frozen=True):
     """Channels, and mailboxes with their `!` at the end."""
     silent: float
     """Seconds since it asked for the last time; one that works asks every few."""
+
+
+Told: TypeAlias = Callable[[list[Outcome]], None]
 
 
 class LayerPolicy:
@@ -383,6 +387,25 @@ class ChannelLayer(ABC):
 
         Returns within about `timeout` seconds, never raises for an outage.
         """
+
+    def apply_and_take(
+        self,
+        operations: Sequence[Operation],
+        told: Told,
+        receiver: Receiver,
+        limit: int,
+    ) -> list[Delivery]:
+        """Carry out operations like `apply`, then take like `receiver.take(limit)`.
+
+        A layer overrides it where one step costs less than two.
+
+        Args:
+            told: called once with what became of each operation, in this thread and
+                before anything is waited for that is to be taken.
+            receiver: one that this layer made.
+        """
+        told(self.apply(operations))
+        return receiver.take(limit)
 
     @abstractmethod
     def receiver(self, channels: Sequence[str]) -> Receiver:

@@ -183,7 +183,6 @@ class CrewLoop:
         while True:
             delivery = self._next()
             if delivery is None:
-                self._out.flush()
                 if not self._take():
                     return False
                 continue
@@ -204,14 +203,19 @@ class CrewLoop:
             return None
 
     def _take(self) -> bool:
-        """Fill the batch; returns False when nothing is taken any more."""
-        self._wait_for_room()
+        """Send what is ready and fill the batch; returns False at the end of taking."""
+        if not self._followers:
+            self._out.flush()
+            self._wait_for_room()
         with self._take_line:
-            if self._stopping.is_set():
-                return False
-            taken = self._receiver.take(self._pace.limit(self._followers))
-            self._batch.extend(one for one in taken if not self._sieve(one))
-        return True
+            stopping = self._stopping.is_set()
+            if not stopping:
+                limit = self._pace.limit(self._followers)
+                taken = self._out.flush_and_take(self._receiver, limit)
+                self._batch.extend(one for one in taken if not self._sieve(one))
+        if stopping:
+            self._out.flush()
+        return not stopping
 
     def _wait_for_room(self) -> None:
         # Set before looking, and read by who comes back after it was counted.

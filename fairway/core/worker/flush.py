@@ -17,9 +17,11 @@ from msgspec import Struct
 from fairway.core.bus.layer import (
     REPLY_LOST,
     ChannelLayer,
+    Delivery,
     Lost,
     Operation,
     Outcome,
+    Receiver,
     Send,
     channel_of,
 )
@@ -99,6 +101,33 @@ class Out:
             finally:
                 self._line.release()
 
+    def flush_and_take(self, receiver: Receiver, limit: int) -> list[Delivery]:
+        """Write what is ready and take, in one step where the layer can do that.
+
+        The line is free again as soon as the layer has said what became of the writes.
+        """
+        if self._kept or not self._ready or not self._line.acquire(blocking=False):
+            self.flush()
+            return receiver.take(limit)
+        settled = False
+        lots = self._take()
+
+        def told(outcomes: list[Outcome]) -> None:
+            nonlocal settled
+            try:
+                self._settle(lots, outcomes)
+            finally:
+                settled = True
+                self._line.release()
+            self.flush()
+
+        operations = [operation for lot in lots for operation in lot.operations]
+        try:
+            return self._layer.apply_and_take(operations, told, receiver, limit)
+        finally:
+            if not settled:
+                self._line.release()
+
     def close(self) -> None:
         """Write everything a last time; what is not taken is dropped and counted."""
         self._patience = 0.0
@@ -119,14 +148,17 @@ class Out:
 
     def _write(self, lots: list[_Lot]) -> None:
         operations = [operation for lot in lots for operation in lot.operations]
-        outcomes = self._layer.apply(operations)
+        self._settle(lots, self._layer.apply(operations))
+
+    def _settle(self, lots: list[_Lot], outcomes: list[Outcome]) -> None:
+        """Deal with what was not accepted."""
         if outcomes.count(Outcome.ACCEPTED) == len(outcomes):
             return
         # Where some were taken, what comes after them would overtake the others.
         if outcomes.count(Outcome.UNAVAILABLE) == len(outcomes):
             lots = self._keep(lots)
-            operations = [operation for lot in lots for operation in lot.operations]
-            outcomes = outcomes[: len(operations)]
+        operations = [operation for lot in lots for operation in lot.operations]
+        outcomes = outcomes[: len(operations)]
         for operation, outcome in zip(operations, outcomes, strict=True):
             if outcome is not Outcome.ACCEPTED:
                 self._layer.drops.add(channel_of(operation), _REASONS[outcome])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from fairway.core.bus.layer import LayerPolicy, Outcome, Receiver
+from fairway.core.bus.layer import LayerPolicy, Operation, Outcome, Receiver
 from fairway.core.bus.redis.address import Address
 from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.outage import Outage
@@ -23,6 +23,11 @@ class Bus(typing.Protocol):
     outage: Outage
     policy: LayerPolicy
     drops: Drops
+    trouble: str
+    """Why the server was unavailable last."""
+
+    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Carry out operations on a connection of their own."""
 
     def settle(self, flush: Flush, outcomes: Sequence[Outcome]) -> None:
         """Count and log what a flush met on its way."""

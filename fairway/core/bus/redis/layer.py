@@ -12,14 +12,17 @@ from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
     ChannelLayer,
     ChannelStatistics,
+    Delivery,
     LayerPolicy,
     LayerPort,
     Operation,
     Outcome,
     Reader,
     Receiver,
+    Told,
 )
 from fairway.core.bus.redis.address import read_url
+from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Outage
@@ -64,24 +67,26 @@ class RedisLayer(ChannelLayer):
         deadline = time.monotonic() + timeout
         try:
             with self._pool.link(deadline) as link:
-                flush = Flush(
-                    operations,
-                    link.keys,
-                    link.clock,
-                    policy=self.policy,
-                    now=time.monotonic(),
+                outcomes, outdated = carry_out(
+                    self, link, operations, deadline=deadline
                 )
-                pushes = flush.second(link.exchange(flush.first(), deadline))
-                outcomes = flush.finish(link.exchange(pushes, deadline))
-                self.settle(flush, outcomes)
-                link.exchange(flush.reaps, deadline)
-                if flush.outdated:
+                if outdated:
                     link.close()
-                self.trouble = flush.refusal or link.failure or self.trouble
         except LinkDown as down:
             self.trouble = down.reason
             return [Outcome.UNAVAILABLE] * len(operations)
         return outcomes
+
+    def apply_and_take(
+        self,
+        operations: Sequence[Operation],
+        told: Told,
+        receiver: Receiver,
+        limit: int,
+    ) -> list[Delivery]:
+        """Write operations and a take in one piece, on the receiver's connection."""
+        assert isinstance(receiver, RedisReceiver)
+        return receiver.apply_and_take(operations, told, limit)
 
     def receiver(self, channels: Sequence[str]) -> Receiver:
         """Listen to channels; a mailbox is named with its `!` at the end."""

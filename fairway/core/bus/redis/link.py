@@ -50,6 +50,9 @@ class Link:
         self._come: list[Answer] = []
         self._expected = 0
         self._sent = 0.0
+        self._incoming = select.poll()
+        self._incoming.register(self._socket, select.POLLIN)
+        self._belled: select.poll | None = None
         try:
             answers = self.exchange(greeting(address), time.monotonic() + timeout)
             if self.failure is not None:
@@ -59,28 +62,41 @@ class Link:
             self.close()
             raise
 
-    def exchange(self, commands: Sequence[Command], deadline: float) -> list[Answer]:
+    def exchange(
+        self,
+        commands: Sequence[Command],
+        deadline: float,
+        behind: Sequence[Command] = (),
+    ) -> list[Answer]:
         """Write commands and return their answers; what has none has a `Missing`.
 
         Args:
             deadline: local time after which nobody waits any more.
+            behind: commands that leave in the same write; their answers are to be read
+                before anything else is written.
         """
-        if not commands:
+        if not commands and not behind:
             return []
+        count = len(commands)
+        missing = Missing.NO_ANSWER
         try:
-            self.write(commands, deadline)
-            answers = self.read(deadline)
-            if answers is not None:
-                return answers
+            self.write([*commands, *behind], deadline)
+            # Without anything behind them the time comes with the answers.
+            if self._fetch(count if behind else count + 1, deadline):
+                come = self._come[:count]
+                del self._come[:count]
+                self._expected -= count
+                if not behind:
+                    self._finish()
+                return come
             self.fail("no answer in time")
-            missing = Missing.NO_ANSWER
         except LinkDown as down:
-            missing = Missing.NO_ANSWER if down.written else Missing.NOT_WRITTEN
+            missing = missing if down.written else Missing.NOT_WRITTEN
         except BaseException:
             self.close()
             raise
-        come = self._come[: len(commands)]
-        return come + [missing] * (len(commands) - len(come))
+        come = self._come[:count]
+        return come + [missing] * (count - len(come))
 
     def write(self, commands: Sequence[Command], deadline: float) -> None:
         """Write commands; their answers are to be read before anything else is written.
@@ -112,14 +128,40 @@ class Link:
         Returns None at the deadline, or as soon as `bell` can be read; the next call
         goes on where this one stopped.
 
+        Args:
+            bell: always the same one.
+
         Raises:
             LinkDown: the connection is lost.
         """
+        if self.closed:
+            raise LinkDown(self.failure or "closed", written=True)
+        return self._finish() if self._fetch(self._expected, deadline, bell) else None
+
+    def is_stale(self) -> bool:
+        """Return whether the server ended it, or said what nobody asked for."""
+        return self.closed or bool(self._incoming.poll(0))
+
+    def close(self) -> None:
+        """End it."""
+        self.closed = True
+        self._socket.close()
+
+    def fail(self, reason: str) -> None:
+        """End it, because it is of no use any more."""
+        if not self.closed:
+            self.failure = reason
+            self.close()
+
+    def _fetch(
+        self, count: int, deadline: float, bell: socket.socket | None = None
+    ) -> bool:
+        """Read until so many answers are there; False at the deadline or the bell."""
         # Nothing has come yet when this is called: asking first would be in vain.
         blocks = True
-        while len(self._come) < self._expected:
+        while len(self._come) < count:
             if blocks and not self._wait(select.POLLIN, deadline, bell):
-                return None
+                return False
             try:
                 size = self._socket.recv_into(self._view)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -135,33 +177,33 @@ class Link:
             except LinkDown as down:
                 raise self._lost(down.reason, True) from None
         self.heard = time.monotonic()
+        return True
+
+    def _finish(self) -> list[Answer]:
+        """Return the answers that have come, all of them, without the time."""
         *answers, moment = self._come
         if isinstance(moment, list):
             self.clock.observe(self._sent, self.heard, moment)
         self._come, self._expected = [], 0
         return answers
 
-    def is_stale(self) -> bool:
-        """Return whether the server ended it, or said what nobody asked for."""
-        return self.closed or bool(_poll(self._socket, select.POLLIN, 0))
-
-    def close(self) -> None:
-        """End it."""
-        self.closed = True
-        self._socket.close()
-
-    def fail(self, reason: str) -> None:
-        """End it, because it is of no use any more."""
-        if not self.closed:
-            self.failure = reason
-            self.close()
-
     def _wait(
         self, event: int, deadline: float, bell: socket.socket | None = None
     ) -> bool:
         """Wait for the socket; False when the deadline or the bell came first."""
-        left = max(0.0, deadline - time.monotonic())
-        return self._socket.fileno() in _poll(self._socket, event, left, bell)
+        left = max(0.0, deadline - time.monotonic()) * 1000
+        if event == select.POLLOUT:
+            outgoing = select.poll()
+            outgoing.register(self._socket, event)
+            return bool(outgoing.poll(left))
+        if bell is None:
+            return bool(self._incoming.poll(left))
+        if self._belled is None:
+            self._belled = select.poll()
+            self._belled.register(self._socket, select.POLLIN)
+            self._belled.register(bell, select.POLLIN)
+        mine = self._socket.fileno()
+        return any(number == mine for number, _ in self._belled.poll(left))
 
     def _lost(self, reason: str, written: bool) -> LinkDown:
         self.fail(reason)
@@ -201,16 +243,3 @@ def _connect(address: Address, timeout: float) -> socket.socket:
             raise LinkDown(reason_of(error)) from None
         raise
     return connection
-
-
-def _poll(
-    connection: socket.socket,
-    event: int,
-    timeout: float,
-    bell: socket.socket | None = None,
-) -> set[int]:
-    poll = select.poll()
-    poll.register(connection, event)
-    if bell is not None:
-        poll.register(bell, select.POLLIN)
-    return {number for number, _ in poll.poll(timeout * 1000)}

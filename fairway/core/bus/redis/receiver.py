@@ -11,9 +11,16 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
-from fairway.core.bus.layer import Delivery, Receiver
+from fairway.core.bus.layer import (
+    APPLY_TIMEOUT,
+    Delivery,
+    Operation,
+    Receiver,
+    Told,
+)
 from fairway.core.bus.redis.arrivals import bury, count_buried, read_records
 from fairway.core.bus.redis.bus import Bus
+from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import SLICE, renew, slice_of
 from fairway.core.bus.redis.link import Link
@@ -66,14 +73,49 @@ class RedisReceiver(Receiver):
         """Wait for messages; see the contract."""
         end = math.inf if timeout is None else time.monotonic() + timeout
         with self._taking:
-            while not self._closed:
-                if self._woken:
-                    self._woken = False
-                    self._silence()
-                    break
-                taken = self._step(limit, end)
-                if taken or time.monotonic() >= end:
-                    return taken
+            return self._take(limit, end)
+
+    def apply_and_take(
+        self, operations: Sequence[Operation], told: Told, limit: int
+    ) -> list[Delivery]:
+        """Carry out operations and take, in one write if nothing stands against it."""
+        with self._taking:
+            link = self._link
+            if link is None or not self._is_at_rest(link):
+                told(self._bus.apply(operations))
+                return self._take(limit, math.inf)
+            try:
+                outcomes, outdated = carry_out(
+                    self._bus,
+                    link,
+                    operations,
+                    deadline=time.monotonic() + APPLY_TIMEOUT,
+                    behind=self._asking(link, limit, math.inf),
+                )
+            except BaseException:
+                self._drop_link()
+                raise
+            told(outcomes)
+            # Even when it was woken: what was asked for may have been taken already.
+            taken = self._step(limit, math.inf)
+            if outdated:
+                self._drop_link()
+            return taken or self._take(limit, math.inf)
+
+    def _is_at_rest(self, link: Link) -> bool:
+        """Return whether a connection is there on which nothing is awaited."""
+        idle = not (self._asked or self._surplus or self._woken or self._renew)
+        return idle and not self._closed and not link.is_stale()
+
+    def _take(self, limit: int, end: float) -> list[Delivery]:
+        while not self._closed:
+            if self._woken:
+                self._woken = False
+                self._silence()
+                break
+            taken = self._step(limit, end)
+            if taken or time.monotonic() >= end:
+                return taken
         return []
 
     def wake(self) -> None:
@@ -111,7 +153,8 @@ class RedisReceiver(Receiver):
                 self._drop_link()
             link = self._link or self._connect(end)
             if not self._asked:
-                self._ask(link, limit, end)
+                asking = self._asking(link, limit, end)
+                link.write(asking, time.monotonic() + _DEAD)
             answers = self._wait(link, end)
             if answers is None:
                 return []
@@ -143,7 +186,8 @@ class RedisReceiver(Receiver):
         self._leased = -math.inf
         return link
 
-    def _ask(self, link: Link, limit: int, end: float) -> None:
+    def _asking(self, link: Link, limit: int, end: float) -> list[Command]:
+        """Return the commands of a take, which are to be written at once."""
         now = time.monotonic()
         wait = min(slice_of(self._bus.policy.mailbox_lease), end - now)
         commands = self._leases(link, now)
@@ -162,7 +206,7 @@ class RedisReceiver(Receiver):
         self._asked = queues
         self._asked_until = now + max(wait, 0.0)
         self._rotate()
-        link.write(commands, now + _DEAD)
+        return commands
 
     def _rotate(self) -> None:
         # Matters to takes that are smaller than the number of busy channels.
