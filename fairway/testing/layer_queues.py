@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
@@ -40,6 +41,10 @@ from fairway.testing.layer_case import (
 __all__ = ["QueueConformance"]
 
 Make = Callable[[LayerPolicy], ChannelLayer]
+
+
+def _ignore(outcomes: list[Outcome]) -> None:
+    """What became of operations is looked at elsewhere."""
 
 
 class QueueConformance(LayerCase):
@@ -371,6 +376,49 @@ class QueueConformance(LayerCase):
 
     def test_nothing_to_do_is_done_at_once(self, layer: ChannelLayer) -> None:
         assert layer.apply([]) == []
+
+    def test_operations_before_a_take_leave_before_it_waits(
+        self, layer: ChannelLayer
+    ) -> None:
+        receiver, other = layer.receiver(["in", "quiet"]), layer.receiver(["out"])
+        told: SimpleQueue[list[Outcome]] = SimpleQueue()
+        with ThreadPoolExecutor(1) as threads:
+            taking = threads.submit(
+                layer.apply_and_take, sends("out", 3), told.put, receiver, 10
+            )
+
+            assert numbers(take_all(other, 3)) == [0, 1, 2]
+            assert told.get(timeout=PATIENCE) == [Outcome.ACCEPTED] * 3
+            assert not taking.done()
+            layer.send("in", content(7))
+            assert numbers(taking.result(PATIENCE)) == [7]
+
+        assert told.empty()
+
+    def test_a_take_behind_operations_gets_what_they_put_there(
+        self, layer: ChannelLayer
+    ) -> None:
+        receiver = layer.receiver(["a", "b"])
+        taken: list[int] = []
+
+        for first in range(0, 300, 30):
+            operations = [*sends("a", 20, first), *sends("b", 10, first + 20)]
+            come = layer.apply_and_take(operations, _ignore, receiver, 64)
+            taken += numbers(come)
+
+        taken += numbers(take_all(receiver, 300 - len(taken)))
+        assert sorted(taken) == list(range(300))
+
+    def test_wake_ends_a_take_behind_operations(self, layer: ChannelLayer) -> None:
+        receiver = layer.receiver(["quiet"])
+        with ThreadPoolExecutor(1) as threads:
+            taking = threads.submit(
+                layer.apply_and_take, sends("out", 1), _ignore, receiver, 10
+            )
+            time.sleep(0.1)
+            receiver.wake()
+
+            assert taking.result(PATIENCE) == []
 
     def test_wake_makes_a_blocked_take_return(self, layer: ChannelLayer) -> None:
         receiver = layer.receiver(["quiet"])

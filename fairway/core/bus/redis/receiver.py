@@ -27,7 +27,14 @@ from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Backoff
 from fairway.core.bus.redis.pool import connect
 from fairway.core.bus.redis.readers import introduce
-from fairway.core.bus.redis.resp import Answer, Command, LinkDown, ReplyError, explain
+from fairway.core.bus.redis.resp import (
+    Answer,
+    Command,
+    LinkDown,
+    ReplyError,
+    checked,
+    explain,
+)
 from fairway.core.bus.redis.scripts import GATHER
 
 __all__ = ["RedisReceiver"]
@@ -43,7 +50,10 @@ _SHORTEST_WAIT = 0.001
 
 
 class RedisReceiver(Receiver):
-    """Takes by BLMPOP, and by a script in the same write from all other queues.
+    """Takes by BLMPOP, and by a script from all other queues where something waits.
+
+    EXISTS in the same write says whether it does; for as long as several queues are
+    busy, or one holds more than a take, the script goes along at once.
 
     `wake` pushes on a list of this receiver's own, in front of its queues. Unlike
     CLIENT UNBLOCK that cannot come too early: who is not blocked yet finds it.
@@ -60,6 +70,7 @@ class RedisReceiver(Receiver):
         self._asked_until = 0.0
         self._leased = -math.inf
         self._surplus: deque[Delivery] = deque()
+        self._crowded = False
         self._backoff = Backoff()
         self._taking = threading.Lock()
         self._woken = False
@@ -158,7 +169,7 @@ class RedisReceiver(Receiver):
             answers = self._wait(link, end)
             if answers is None:
                 return []
-            self._receive(link, answers)
+            self._receive(link, answers, limit)
         except LinkDown as down:
             self._lose(down)
             self._pause(end)
@@ -192,16 +203,20 @@ class RedisReceiver(Receiver):
         wait = min(slice_of(self._bus.policy.mailbox_lease), end - now)
         commands = self._leases(link, now)
         queues = list(self._names)
+        # Room for one message of each other queue.
+        first = limit + 1 - len(queues)
+        if self._crowded or first < 1:
+            first = 1
         if wait >= _SHORTEST_WAIT:
             keys = [link.keys.bell(self._token), *queues]
-            # One message is enough to be woken by, the script takes fair shares then.
-            first = limit if len(queues) == 1 else 1
             blocking: Command = ("BLMPOP", f"{wait:.3f}", len(keys), *keys)
             commands.append((*blocking, "LEFT", "COUNT", first))
             limit -= first
-        if limit > 0:
-            # From the other end: the queue that BLMPOP took from comes last.
-            queues.reverse()
+        # From the other end: the queue that BLMPOP took from comes last.
+        queues.reverse()
+        if first > 1 and wait >= _SHORTEST_WAIT and len(queues) > 1:
+            commands.append(("EXISTS", *queues))
+        elif limit > 0:
             commands.append(GATHER(queues, limit))
         self._asked = queues
         self._asked_until = now + max(wait, 0.0)
@@ -235,9 +250,25 @@ class RedisReceiver(Receiver):
             raise LinkDown("no answer in time", written=True)
         return answers
 
-    def _receive(self, link: Link, answers: list[Answer]) -> None:
+    def _receive(self, link: Link, answers: list[Answer], limit: int) -> None:
+        """Read the answers to a take, and what it left in other queues."""
         asked, self._asked = self._asked, []
+        served = self._read(link, answers, asked)
+        # The answer of EXISTS: how many queues hold something still.
+        left = sum(answer for answer in answers if isinstance(answer, int))
+        room = limit - len(self._surplus)
+        if left and room > 0:
+            gather = [GATHER(asked, room)]
+            deadline = time.monotonic() + _DEAD
+            served |= self._read(
+                link, checked(link.exchange(gather, deadline), link.failure), asked
+            )
+        self._crowded = len(served) > 1 or len(self._surplus) >= limit
+
+    def _read(self, link: Link, answers: list[Answer], asked: list[str]) -> set[str]:
+        """Read the records in answers and return the queues that they come from."""
         now = time.monotonic()
+        served: set[str] = set()
         for answer in answers:
             if isinstance(answer, ReplyError):
                 raise LinkDown(explain(answer))
@@ -247,9 +278,11 @@ class RedisReceiver(Receiver):
             for where, records in zip(answer[::2], answer[1::2], strict=True):
                 key = asked[where] if isinstance(where, int) else where.decode()
                 if (name := self._names.get(key)) is not None:
+                    served.add(name)
                     self._surplus += read_records(
                         name, records, link.clock, drops=self._bus.drops, now=now
                     )
+        return served
 
     def _hand_over(self, limit: int) -> list[Delivery]:
         count = min(limit, len(self._surplus))
