@@ -17,6 +17,8 @@ from redis.retry import Retry
 from tests.support.processes import free_port
 from tests.support.waiting import wait_until
 
+__all__ = ["RedisServer", "free_port"]
+
 _START_TIMEOUT = 20.0
 
 
