@@ -27,7 +27,8 @@ class Crowd:
 
     Attributes:
         port: of 127.0.0.1; for those that connect from now on.
-        closes: when each was closed, and with which code; 1006 for none.
+        closes: when each that was open was closed, and with which code; 1006 for none.
+        refusals: how many handshakes failed and were tried again.
         handshakes: when each handshake was answered with 101.
         gaps: for how many seconds each that came back was not connected.
     """
@@ -35,6 +36,7 @@ class Crowd:
     def __init__(self, port: int) -> None:
         self.port = port
         self.closes: list[tuple[float, int]] = []
+        self.refusals = 0
         self.handshakes: list[float] = []
         self.gaps: list[float] = []
         self.ends = False
@@ -68,14 +70,17 @@ class Crowd:
         if since is not None:
             self.gaps.append(now - since)
 
-    def closed(self, socket: _Socket, code: int) -> None:
-        """A connection was closed."""
+    def closed(self, socket: _Socket, code: int, since: float | None) -> None:
+        """A connection was closed, or its handshake failed; `since` as in `opened`."""
         self._sockets.discard(socket)
         if self.ends:
             return
-        now = time.monotonic()
-        self.closes.append((now, code))
-        task = asyncio.get_running_loop().create_task(self._return(now))
+        if socket.is_open or since is None:
+            since = time.monotonic()
+            self.closes.append((since, code))
+        else:
+            self.refusals += 1
+        task = asyncio.get_running_loop().create_task(self._return(since))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -94,7 +99,7 @@ class _Socket(asyncio.Protocol):
     def __init__(self, crowd: Crowd, since: float | None) -> None:
         self._crowd = crowd
         self._since = since
-        self._open = False
+        self.is_open = False
         self._code = 1006
         self._transport: asyncio.Transport | None = None
 
@@ -103,8 +108,8 @@ class _Socket(asyncio.Protocol):
         self._transport.write(_HANDSHAKE)
 
     def data_received(self, data: bytes) -> None:
-        if not self._open and data.startswith(b"HTTP/1.1 101 "):
-            self._open = True
+        if not self.is_open and data.startswith(b"HTTP/1.1 101 "):
+            self.is_open = True
             self._crowd.opened(self._since)
         # Text here is ASCII, so that these bytes begin frames.
         if (at := data.find(_PING)) >= 0:
@@ -114,7 +119,7 @@ class _Socket(asyncio.Protocol):
             self.end()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._crowd.closed(self, self._code)
+        self._crowd.closed(self, self._code, self._since)
 
     def _answer(self, payload: bytes) -> None:
         if self._transport is not None:

@@ -73,6 +73,8 @@ def test_5000_sockets_of_a_replaced_interface_server_come_back_spread(
     scene: Scene, record: Record, browser: BrowserThread, pages: list[Page]
 ) -> None:
     scene.settings["GRACE"] = GRACE
+    # Thousands of clients in one process answer pings late.
+    scene.settings["websocket"] = {"ping_interval": 0}
     scene.worker()
     old, first = scene.interface()
     _, second = scene.interface()
@@ -103,16 +105,17 @@ def test_5000_sockets_of_a_replaced_interface_server_come_back_spread(
 
     closes = [moment for moment, _ in crowd.closes]
     record("closes over seconds", round(max(closes) - min(closes), 1))
-    record("most closes in 100 ms", _busiest(closes, 0.1))
+    record("most closes in 100 ms and 1 s", [_busiest(closes, s) for s in (0.1, 1.0)])
     record("handshakes over", round(max(crowd.handshakes) - min(crowd.handshakes), 1))
     record("most handshakes in 100 ms", _busiest(crowd.handshakes, 0.1))
     quantiles = sorted(crowd.gaps)[SOCKETS // 2], max(crowd.gaps)
+    record("handshakes that failed", crowd.refusals)
     record("sockets back after, p50 and max", [round(gap, 2) for gap in quantiles])
     record("pages back after", [round(gap, 2) for gap in gaps])
     assert {code for _, code in crowd.closes} == {RESTARTING}
     assert len(crowd.closes) == len(crowd.handshakes) == SOCKETS
-    # Over half of the grace these are 33 in 100 ms; a storm is all of them.
-    assert _busiest(closes, 0.1) < SOCKETS / 10
-    assert _busiest(crowd.handshakes, 0.1) < SOCKETS / 10
+    # Over half of the grace these are 333 in a second; a storm is all of them.
+    assert _busiest(closes, 1.0) < SOCKETS / 3
+    assert _busiest(crowd.handshakes, 1.0) < SOCKETS / 3
     # How long handshakes take meanwhile is a matter of what else the machine does.
     assert gaps[-1] < BACK_WITHIN + max(crowd.gaps)
