@@ -24,26 +24,27 @@ class Timings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[Labels, list[int]] = {}
-        self._sums: dict[Labels, float] = {}
+        # The count of each bucket, and behind them the sum: one look for each message.
+        self._rows: dict[Labels, list[float]] = {}
 
     def add(self, labels: Labels, seconds: float) -> None:
         """Count one duration; what clocks make negative counts as none."""
         if "?" in labels[0]:
             labels = (labels[0].partition("?")[0], *labels[1:])
-        seconds = max(seconds, 0.0)
+        if seconds < 0.0:
+            seconds = 0.0
+        bucket = bisect_left(BOUNDS, seconds)
         with self._lock:
-            counts = self._counts.get(labels)
-            if counts is None:
-                counts = self._counts[labels] = [0] * (len(BOUNDS) + 1)
-                self._sums[labels] = 0.0
-            counts[bisect_left(BOUNDS, seconds)] += 1
-            self._sums[labels] += seconds
+            row = self._rows.get(labels)
+            if row is None:
+                row = self._rows[labels] = [0] * (len(BOUNDS) + 1) + [0.0]
+            row[bucket] += 1
+            row[-1] += seconds
 
     def read(self) -> Mapping[Labels, tuple[tuple[int, ...], float]]:
         """Return the count of each bucket and the sum of seconds, by labels."""
         with self._lock:
-            return {
-                labels: (tuple(counts), self._sums[labels])
-                for labels, counts in self._counts.items()
-            }
+            rows = {labels: list(row) for labels, row in self._rows.items()}
+        return {
+            labels: (tuple(map(int, row[:-1])), row[-1]) for labels, row in rows.items()
+        }
