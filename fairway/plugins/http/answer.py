@@ -105,7 +105,7 @@ class Answer:
         fields = _Fields(headers)
         close = self.close or fields.close
         bodiless = self._bodiless or status in (204, 304)
-        lines = fields.lines
+        lines = [status_line(status), fields.block]
         if not fields.has_date:
             lines.append(_date_line(int(now)))
         if self._server and not fields.has_server:
@@ -137,7 +137,7 @@ class Answer:
         lines.append(b"\r\n")
         if body and not bodiless:
             lines.append(body)
-        return status_line(status) + b"".join(lines)
+        return b"".join(lines)
 
     def switch(self, upgrade: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Write the head that ends HTTP on this connection (RFC 9110 section 15.2.2).
@@ -147,13 +147,13 @@ class Answer:
         """
         if self.status:
             raise LocalProtocolError("the answer has a status already")
-        lines = _Fields(headers).lines
+        block = _Fields(headers).block
         self.status = 101
         start = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (
             status_line(101),
             upgrade,
         )
-        return b"".join([start, *lines, b"\r\n"])
+        return b"%b%b\r\n" % (start, block)
 
     def part(self, data: bytes) -> bytes:
         """Write a part of the body.
@@ -185,10 +185,10 @@ class Answer:
 class _Fields:
     """Header fields of an answer, checked; those that are framing are taken out."""
 
-    __slots__ = ("close", "has_date", "has_server", "length", "lines")
+    __slots__ = ("block", "close", "has_date", "has_server", "length")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.lines: list[bytes] = []
+        lines: list[bytes] = []
         self.close = False
         self.has_date = False
         self.has_server = False
@@ -202,11 +202,11 @@ class _Fields:
             lower = _lower_token(name)
             if lower in _FRAMING and not self._framing(lower, value):
                 continue
-            self.lines.append(line)
-        joined = b"".join(self.lines)
-        if not len(self.lines) == joined.count(b"\n") == joined.count(b"\r") or len(
-            joined.translate(None, _CONTROL_BYTES)
-        ) != len(joined):
+            lines.append(line)
+        self.block = block = b"".join(lines)
+        if not len(lines) == block.count(b"\n") == block.count(b"\r") or len(
+            block.translate(None, _CONTROL_BYTES)
+        ) != len(block):
             raise LocalProtocolError("a header value holds a control byte")
 
     def _framing(self, name: bytes, value: bytes) -> bool:

@@ -43,9 +43,12 @@ class Intake:
     @property
     def wants_bytes(self) -> bool:
         """Whether the connection is to be read."""
-        return self._wants_events or (
-            len(self.queue) < self._surroundings.config.max_pipelined
-            and self._parser.buffered < self._surroundings.read_ahead
+        if not self.queue or self._wants_events:
+            return True
+        surroundings = self._surroundings
+        return (
+            len(self.queue) < surroundings.config.max_pipelined
+            and self._parser.buffered < surroundings.read_ahead
         )
 
     def receive(self, data: bytes) -> None:
@@ -54,12 +57,14 @@ class Intake:
 
     def next(self) -> Arrival | None:
         """Return what came next: a request, which is queued, or some of its body."""
-        if not self._wants_events:
+        if self.queue and not self._wants_events:
             return None
         match event := self._parser.next_event():
             case HeadReceived(head=head):
                 answer = Answer(head, self._surroundings.server)
-                return self._queued(Transaction(head, answer))
+                transaction = Transaction(head, answer)
+                self.queue.append(transaction)
+                return transaction
             case Malformed(status=status):
                 return self.add_fault(status)
             case _:
@@ -68,20 +73,17 @@ class Intake:
     def add_fault(self, status: int) -> Transaction:
         """Queue an answer to what will not become a request."""
         answer = Answer(None, self._surroundings.server)
-        return self._queued(Transaction(None, answer, status))
+        transaction = Transaction(None, answer, status)
+        self.queue.append(transaction)
+        return transaction
 
     def leftover(self) -> bytes:
         """Hand over the bytes that are not read; for another protocol to go on with."""
         return self._parser.leftover()
 
-    def _queued(self, transaction: Transaction) -> Transaction:
-        self.queue.append(transaction)
-        return transaction
-
     @property
     def _wants_events(self) -> bool:
-        if not self.queue:
-            return True
+        """Whether anything may come behind the last request of the queue."""
         last = self.queue[-1]
         if not last.complete:
             return last.begun and last.wants_body

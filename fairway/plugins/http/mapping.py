@@ -80,7 +80,7 @@ class HttpMapping:
         self._intake = Intake(surroundings)
         self._progress = Progress(surroundings.config.write_timeout)
         self._queue = self._intake.queue
-        self._phase = Phase.IDLE
+        self._phase: int = Phase.IDLE
         self._due: float | None = None
         self._reading = True
         self._stopping = False
@@ -321,9 +321,10 @@ class HttpMapping:
             if queue and not queue[0].begun:
                 self._begin(queue[0], steps, now)
                 continue
-            match self._intake.next():
-                case None:
-                    break
+            arrival = self._intake.next()
+            if arrival is None:
+                break
+            match arrival:
                 case BodyReceived(data=data):
                     self._take_body(queue[0], data, steps, now)
                 case RequestCompleted():
@@ -337,7 +338,7 @@ class HttpMapping:
 
     def _settle(self, steps: list[HttpStep], now: float) -> None:
         """See what is waited for, and whether to read meanwhile."""
-        reading = self._phase >= Phase.LINGER or self._intake.wants_bytes
+        reading = self._intake.wants_bytes or self._phase >= Phase.LINGER
         if not self._queue and self._phase < Phase.LINGER:
             if self._intake.buffered:
                 if self._phase is not Phase.HEAD:
@@ -351,7 +352,7 @@ class HttpMapping:
             self._reading = reading
             steps.append(Hold(reading))
 
-    def _wait(self, phase: Phase, now: float) -> None:
+    def _wait(self, phase: int, now: float) -> None:
         self._phase = phase
         time = self._surroundings.times[phase]
         self._due = None if time is None else now + time
@@ -525,7 +526,7 @@ class HttpMapping:
             steps.append(Linger())
 
     def _end(self, current: Transaction, steps: list[HttpStep], now: float) -> None:
-        steps.extend(current.end(now, self._connection.origin.client))
+        current.end(steps, now, self._connection.origin.client)
 
     def _hang_up(self, reason: str, steps: list[HttpStep]) -> None:
         self._queue.clear()

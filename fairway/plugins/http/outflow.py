@@ -90,9 +90,9 @@ class Outflow:
     def write(self, data: bytes) -> None:
         """Send bytes, or keep them."""
         if self._spool is None:
-            unsent = self._stream.unsent_bytes
-            if self._ready or unsent + len(data) <= self._memory:
-                self._stream.write(data)
+            stream = self._stream
+            if self._ready or stream.unsent_bytes + len(data) <= self._memory:
+                stream.write(data)
                 return
             self._spool = self._spools.open(self._limit, self._look, self._failed)
         self._spool.append(data)

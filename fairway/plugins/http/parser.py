@@ -115,7 +115,7 @@ class RequestParser:
 
     def next_event(self) -> WireEvent | None:
         """Return what happened next, None when more bytes are needed."""
-        if self._failed:
+        if self._failed or (self._body is None and not self._buffer):
             return None
         try:
             event = self._next_head() if self._body is None else self._next_body()

@@ -8,7 +8,7 @@ from fairway.kit import Content, RequestHead
 from fairway.plugins.http.answer import Answer
 from fairway.plugins.http.head import Head
 from fairway.plugins.http.spec import INLINE_BODY
-from fairway.plugins.http.steps import End, Fetch, Send, Store
+from fairway.plugins.http.steps import End, Fetch, HttpStep, Send, Store
 
 __all__ = ["Transaction"]
 
@@ -160,19 +160,21 @@ class Transaction:
             yield Send(self.credit_channel, {"credit": self._credit_owed})
             self._credit_owed = 0
 
-    def end(self, now: float, client: str) -> Iterator[Send | End]:
-        """Return what is to be done when it is over.
+    def end(self, steps: list[HttpStep], now: float, client: str) -> None:
+        """Add what is to be done when it is over.
 
         Args:
             client: whom the connection is with, in case nothing better is known.
         """
         if self._unsent:
-            yield Send(self.body_channel, {"closed": True})
+            steps.append(Send(self.body_channel, {"closed": True}))
         head, request_head = self.head, self.request_head
-        yield End(
-            "-" if head is None else head.method,
-            b"-" if head is None else head.raw_path,
-            self.answer.status or _CLIENT_LEFT,
-            now - self.started,
-            client if request_head is None else request_head.client,
+        steps.append(
+            End(
+                "-" if head is None else head.method,
+                b"-" if head is None else head.raw_path,
+                self.answer.status or _CLIENT_LEFT,
+                now - self.started,
+                client if request_head is None else request_head.client,
+            )
         )
