@@ -100,7 +100,7 @@ class HttpMapping:
         if self._phase < Phase.LINGER:
             self._intake.receive(data)
             self._advance(steps, now)
-        elif self._phase is Phase.LINGER:
+        elif self._phase == Phase.LINGER:
             self._due = min(now + LINGER, self._linger_until)
         return steps
 
@@ -200,7 +200,7 @@ class HttpMapping:
 
     def unanswered(self, now: float) -> list[HttpStep]:
         """Nobody will answer the current request; one whose answer began goes on."""
-        waits = self._phase is Phase.ANSWER and not self._queue[0].answer.status
+        waits = self._phase == Phase.ANSWER and not self._queue[0].answer.status
         return self._answered(503, now) if waits else []
 
     def not_admitted(self, full: bool, now: float) -> list[HttpStep]:
@@ -216,7 +216,7 @@ class HttpMapping:
     def flushed(self, now: float) -> list[HttpStep]:
         """The whole body is on disk."""
         steps: list[HttpStep] = []
-        if self._phase is Phase.DISK:
+        if self._phase == Phase.DISK:
             self._dispatch(self._queue[0], steps, now)
         return steps
 
@@ -306,7 +306,7 @@ class HttpMapping:
         """
         self._stopping = True
         self._stop_idle = now + idle
-        if self._phase is Phase.LINGER:
+        if self._phase == Phase.LINGER:
             self._due = self._linger_until = min(now + LINGER, self._linger_until)
         steps: list[HttpStep] = []
         self._advance(steps, now)
@@ -341,7 +341,7 @@ class HttpMapping:
         reading = self._intake.wants_bytes or self._phase >= Phase.LINGER
         if not self._queue and self._phase < Phase.LINGER:
             if self._intake.buffered:
-                if self._phase is not Phase.HEAD:
+                if self._phase != Phase.HEAD:
                     self._wait(Phase.HEAD, now)
             elif self._stopping and now < self._stop_idle:
                 due = self._stop_idle if self._due is None else self._due

@@ -1,415 +1,39 @@
-"""Runs the mapping on connections that the host accepts."""
+"""Listens, accepts connections within the limits, and finds them again."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import IntFlag
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from fairway.kit import (
     BaseProtocol,
     Content,
-    Deadline,
     Drop,
-    Hangup,
-    Headers,
     Host,
     Listener,
-    LocalProtocolError,
-    MountPoint,
     Peer,
     PeerRefused,
     Refusal,
-    RequestHead,
     Stream,
     StreamHandler,
-    Write,
 )
-from fairway.plugins.http import steps as do
-from fairway.plugins.http.exchange import HttpExchange
+from fairway.plugins.http.connection import Held, HttpConnection
 from fairway.plugins.http.mapping import HttpMapping
-from fairway.plugins.http.outflow import IN_MEMORY, Outflow
-from fairway.plugins.http.pace import Rate
 from fairway.plugins.http.proxy import Origin
 from fairway.plugins.http.spec import HttpConfig
-from fairway.plugins.http.spool import Spool, Spools
+from fairway.plugins.http.spool import Spools
 from fairway.plugins.http.surroundings import READ_AHEAD, Connection, Surroundings
 
 __all__ = ["HttpProtocol"]
 
-access = logging.getLogger("fairway.access")
-
-
-class _Held(IntFlag):
-    """Who does not want the connection to be read."""
-
-    MAPPING = 1
-    HOST = 2
-    MOUNT = 4
-    DISK = 8
-    RATE = 16
-
-
 _LAST_REQUESTS = 2.0
 """Seconds that idle connections stay when the server stops: a client that has just sent
 a request cannot know whether one that was cut took it."""
-
-
-class _HttpConnection:
-    """One stream and its mapping; a handle of peers, an owner of exchanges."""
-
-    __slots__ = (
-        "_accept",
-        "_counted",
-        "_deadline",
-        "_exchange",
-        "_held",
-        "_mapping",
-        "_performing",
-        "_protocol",
-        "_rate",
-        "_spool",
-        "_todo",
-        "_upgraded",
-        "outflow",
-        "peer",
-        "stream",
-    )
-
-    def __init__(
-        self, protocol: HttpProtocol, stream: Stream, mapping: HttpMapping
-    ) -> None:
-        self.stream = stream
-        self.peer: Peer | None = None
-        """The current request's, once a consumer may know of it."""
-        limits = protocol.host.limits
-        self.outflow = Outflow(
-            self,
-            stream,
-            protocol.spools,
-            protocol.config.spool_response,
-            memory=min(IN_MEMORY, limits.unsent_bytes),
-        )
-        self._protocol = protocol
-        self._mapping = mapping
-        self._deadline = Deadline(
-            protocol.host.clock, mapping.next_deadline, self._deadline_passed
-        )
-        self._exchange: HttpExchange | None = None
-        self._accept: Callable[[Stream], StreamHandler] | None = None
-        self._upgraded: StreamHandler | None = None
-        self._spool: Spool | None = None
-        self._held = _Held(0)
-        self._rate = Rate(limits.messages_per_second)
-        # Whether the limit of handshakes has seen this connection.
-        self._counted = protocol.is_proxy(stream)
-        self._performing = False
-        self._todo: list[do.HttpStep] = []
-        mapping.opened(self.now())
-        self._deadline.update()
-
-    def now(self) -> float:
-        """Return the time."""
-        return self._protocol.host.clock.now()
-
-    # What the stream says.
-
-    def received(self, data: bytes) -> None:
-        """Bytes arrived."""
-        if self._upgraded is not None:
-            self._upgraded.received(data)
-        else:
-            self.perform(self._mapping.received(data, self.now()))
-
-    def writable(self, ready: bool) -> None:
-        """The client takes less than is sent, or caught up."""
-        if self._upgraded is not None:
-            self._upgraded.writable(ready)
-        else:
-            self.outflow.writable(ready)
-
-    def closed(self, reason: str) -> None:
-        """The stream has ended."""
-        if self._upgraded is not None:
-            self._upgraded.closed(reason)
-            return
-        exchange, self._exchange = self._exchange, None
-        self.perform(self._mapping.closed(self.now()))
-        self._deadline.cancel()
-        self.outflow.discard()
-        self._protocol.forget(self)
-        if exchange is not None:
-            exchange.left()
-
-    # What the host says.
-
-    def reply(self, content: Content) -> None:
-        """A consumer sent content."""
-        peer = self.peer
-        try:
-            steps = self._mapping.reply(content, self.now(), room=self.outflow.room())
-        except LocalProtocolError as error:
-            self._protocol.host.drop(Drop.UNSUPPORTED, peer, str(error))
-            steps = self._mapping.failed(self.now())
-        self.perform(steps)
-
-    def refused(self, why: Refusal) -> None:
-        """The request's event did not get through."""
-        self.perform(self._mapping.refused(why, self.now()))
-
-    def unanswered(self, why: str) -> None:
-        """Nobody will answer the request."""
-        if steps := self._mapping.unanswered(self.now()):
-            self._protocol.host.drop(why, self.peer)
-            self.perform(steps)
-
-    def stop(self, idle: float) -> None:
-        """Answer what is in flight and what arrives in `idle` seconds, nothing more."""
-        self.perform(self._mapping.stop(self.now(), idle))
-
-    def hold(self, held: _Held, reading: bool) -> None:
-        """Stop or resume reading for one of several reasons."""
-        before = self._held
-        self._held = before & ~held if reading else before | held
-        if bool(before) != bool(self._held):
-            self.stream.hold(not self._held)
-
-    # What the exchange asks for.
-
-    @property
-    def unsent_bytes(self) -> int:
-        """Bytes that the client did not take yet."""
-        return self.outflow.backlog
-
-    def want_body(self, limit: int) -> None:
-        """Read the body."""
-        self.perform(self._mapping.want_body(limit, self.now()))
-
-    def begin_answer(self, status: int, headers: Headers, body: bytes | None) -> None:
-        """Answer."""
-        self.perform(self._mapping.begin_answer(status, headers, body, self.now()))
-
-    def add_part(self, data: bytes, *, last: bool) -> None:
-        """Continue the answer."""
-        self.perform(self._mapping.add_part(data, self.now(), last=last))
-
-    def switch(
-        self, headers: Headers, accept: Callable[[Stream], StreamHandler]
-    ) -> None:
-        """Hand the stream over.
-
-        Raises:
-            LocalProtocolError: an earlier answer waits for the client; the stream does
-                not know of it.
-        """
-        if self.outflow.is_on_disk:
-            raise LocalProtocolError("the client has not read the answers before")
-        self._accept = accept
-        self.perform(self._mapping.switch(headers, self.now()))
-
-    def abort(self, reason: str) -> None:
-        """Cut the connection."""
-        self.perform([do.Abort(reason)])
-
-    def hold_exchange(self, reading: bool) -> None:
-        """Stop or resume reading."""
-        self.hold(_Held.MOUNT, reading)
-
-    # What the outflow and the disk say.
-
-    def has_room(self) -> None:
-        """More of an answer can be kept."""
-        self.perform(self._mapping.room())
-
-    def outflow_failed(self, reason: str) -> None:
-        """What was to be kept for the client is lost."""
-        self._protocol.host.drop(Drop.SLOW, self.peer, reason)
-        self.perform([do.Abort(reason)])
-
-    def _spool_changed(self) -> None:
-        self.hold(_Held.DISK, self._spool is None or not self._spool.is_behind)
-
-    def _spool_failed(self, reason: str) -> None:
-        self._protocol.host.log.error("a body cannot be kept on disk: %s", reason)
-        self.perform(self._mapping.disk_failed(self.now()))
-
-    def _flushed(self) -> None:
-        self.perform(self._mapping.flushed(self.now()))
-
-    def _fetched(self, data: bytes) -> None:
-        self.perform(self._mapping.fetched(data))
-
-    def _deadline_passed(self) -> None:
-        self.perform(self._mapping.deadline_passed(self.now(), self.outflow.backlog))
-
-    # Effects.
-
-    def perform(self, steps: Iterable[do.HttpStep]) -> None:
-        """Carry out steps in order, also those that come up meanwhile."""
-        self._todo.extend(steps)
-        if self._performing:
-            return
-        self._performing = True
-        try:
-            while self._todo:
-                todo, self._todo = self._todo, []
-                for step in todo:
-                    self._perform(step)
-        finally:
-            self._performing = False
-        self._deadline.update()
-
-    def _perform(self, step: do.HttpStep) -> None:
-        host = self._protocol.host
-        match step:
-            case Write(data=data):
-                self.outflow.write(data)
-            case do.Dispatch():
-                self._spend()
-                self._dispatch(step)
-            case do.End():
-                self._end(step)
-            case do.Hold(reading=reading):
-                self.hold(_Held.MAPPING, reading)
-            case do.Send(channel=channel, content=content):
-                host.send(channel, content)
-            case do.Fetch(size=size) if self._spool is not None:
-                self._spool.read(size, self._fetched)
-            case do.Store(data=data):
-                self._store(data)
-            case do.Flush() if self._spool is not None:
-                self._spool.flush(self._flushed)
-            case do.Open(point=point, head=head):
-                self._spend()
-                self._open(point, head)
-            case do.Feed(data=data) if self._exchange is not None:
-                self._exchange.fed(data)
-            case do.EndBody(failure=failure) if self._exchange is not None:
-                self._exchange.body_ended(failure)
-            case do.Switch(rest=rest):
-                self._switch(rest)
-            case do.Leave(channel=channel) if self.peer is not None:
-                host.emit(self.peer, channel, {})
-            case do.Skipped(count=count):
-                host.drop("header_name", self.peer, f"{count} with an underscore")
-            case do.Linger():
-                self.outflow.half_close()
-            case Hangup():
-                self.outflow.close()
-            case do.Abort():
-                self.outflow.discard()
-                self.stream.abort()
-
-    def _dispatch(self, step: do.Dispatch) -> None:
-        host = self._protocol.host
-        try:
-            self.peer = host.open_peer(
-                self,
-                client=step.head.client,
-                head=step.head,
-                handshake=not self._counted,
-            )
-        except PeerRefused as refused:
-            full = refused.limit == "peers"
-            self.perform(self._mapping.not_admitted(full, self.now()))
-            return
-        self._counted = True
-        host.emit(self.peer, step.channel, step.content)
-
-    def _spend(self) -> None:
-        """Count a request; above the rate the connection is not read for a while."""
-        wait = self._rate.take(self.now())
-        if wait and not self._held & _Held.RATE:
-            self.hold(_Held.RATE, False)
-            clock = self._protocol.host.clock
-            clock.call_at(self.now() + wait, lambda: self.hold(_Held.RATE, True))
-
-    def _end(self, end: do.End) -> None:
-        peer = self.peer
-        if self.peer is not None:
-            self._protocol.host.close_peer(self.peer)
-            self.peer = None
-            self.hold(_Held.HOST, True)  # nobody takes it back for a closed peer
-        if self._spool is not None:
-            self._spool.discard()
-            self._spool = None
-            self.hold(_Held.DISK, True)
-        if self._exchange is not None:
-            self._exchange.ended()
-            self._exchange = None
-            self.hold(_Held.MOUNT, True)
-        if access.isEnabledFor(logging.INFO):
-            _log_access(end, peer)
-
-    def _store(self, data: bytes) -> None:
-        spools = self._protocol.spools
-        if self._spool is None:
-            self._spool = spools.open(
-                self._protocol.config.max_body, self._spool_changed, self._spool_failed
-            )
-        self._spool.append(data)
-        if spools.on_disk > spools.limit:
-            self._spool_failed("all spools together have what they may have")
-        else:
-            self._spool_changed()
-
-    def _open(self, point: MountPoint, head: RequestHead) -> None:
-        exchange = self._exchange = HttpExchange(self, head)
-        try:
-            point.open(exchange)
-        except Exception:  # one request must not cost the connection's others theirs
-            self._protocol.host.log.exception("the mount of %s failed", point.plugin)
-            if self._exchange is exchange:
-                self.perform(self._mapping.failed(self.now()))
-
-    def _switch(self, rest: bytes) -> None:
-        accept, self._accept = self._accept, None
-        assert accept is not None
-        self._deadline.cancel()
-        self._protocol.forget(self)
-        self.hold(_Held.RATE, True)
-        try:
-            self._upgraded = accept(self.stream)
-        except PeerRefused:
-            self.stream.abort()
-            return
-        except Exception:
-            self._protocol.host.log.exception(
-                "%s is not taken over", self.stream.client
-            )
-            self.stream.abort()
-            return
-        if rest:
-            self._upgraded.received(rest)
-
-
-def _log_access(end: do.End, peer: Peer | None) -> None:
-    # Neither can hold a control byte: the parser refuses them.
-    path = end.path.decode("ascii")
-    access.info(
-        "%s %s %d %.3f s %s",
-        end.method,
-        path,
-        end.status,
-        end.seconds,
-        end.client,
-        extra={
-            "protocol": "http",
-            "what": end.method,
-            "path": path,
-            "status": end.status,
-            "seconds": end.seconds,
-            "client": end.client,
-            "peer": None if peer is None else peer.id,
-            "request_id": None if peer is None else peer.id.partition(":")[2],
-        },
-    )
 
 
 class HttpProtocol(BaseProtocol[HttpConfig]):
@@ -420,7 +44,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         self.listeners: list[Listener] = []
         self.spools = Spools(host, config.spool_dir, config.spool_total)
         self._surroundings: Surroundings | None = None
-        self._connections: set[_HttpConnection] = set()
+        self._connections: set[HttpConnection] = set()
         self._per_address: Counter[str] = Counter()
         self._accepted = 0
         self._emptied = asyncio.Event()
@@ -465,7 +89,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
             time.time() - self.host.clock.now(),
         )
         mapping = HttpMapping(surroundings, about)
-        connection = _HttpConnection(self, stream, mapping)
+        connection = HttpConnection(self, stream, mapping)
         self._connections.add(connection)
         return connection
 
@@ -482,7 +106,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         surroundings = self._surroundings
         return surroundings is not None and surroundings.proxies.trusts(stream.client)
 
-    def forget(self, connection: _HttpConnection) -> None:
+    def forget(self, connection: HttpConnection) -> None:
         """Drop a connection that has ended, or speaks something else."""
         if connection not in self._connections:
             return
@@ -497,7 +121,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
     def deliver(self, peers: Sequence[Peer], content: Content) -> None:
         """Let each connection write the reply."""
         for peer in peers:
-            connection: _HttpConnection = peer.handle
+            connection: HttpConnection = peer.handle
             try:
                 connection.reply(content)
             except Exception:  # one peer must not cost the others theirs
@@ -521,7 +145,7 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
 
     def hold(self, peer: Peer, reading: bool) -> None:
         """Stop or resume reading."""
-        peer.handle.hold(_Held.HOST, reading)
+        peer.handle.hold(Held.HOST, reading)
 
     def disconnect(self, peer: Peer, reason: str) -> None:
         """Cut the connection."""
