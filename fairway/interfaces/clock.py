@@ -49,10 +49,8 @@ class Wheel:
         self._armed: asyncio.TimerHandle | None = None
         self._armed_tick = 0
         self._closed = False
-
-    def now(self) -> float:
-        """Return the time."""
-        return time.monotonic()
+        self.now = time.monotonic
+        """Returns the time."""
 
     def call_at(self, when: float, call: Callable[[], None]) -> _Timer:
         """Call at `when` or up to a tenth of a second later, never before."""

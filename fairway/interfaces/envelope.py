@@ -15,6 +15,7 @@ __all__ = ["envelope_of", "envelope_without_peer", "join", "with_state"]
 _encode = msgspec.msgpack.Encoder().encode
 
 _FIXMAP, _MAP16, _MAP32 = 0x80, 0xDE, 0xDF
+_SHORT = [bytes((_FIXMAP | count,)) for count in range(16)]
 
 
 def envelope_of(peer: LocalPeer, protocol: str) -> Encoded:
@@ -49,11 +50,14 @@ def join(first: Encoded, second: Encoded) -> Encoded:
 
     Spares decoding content that was encoded and checked already.
     """
+    count = (first[0] ^ _FIXMAP) + (second[0] ^ _FIXMAP)
+    if count < 16:  # so it is for nearly all events
+        return _SHORT[count] + first[1:] + second[1:]
     first_count, first_start = _count(first)
     second_count, second_start = _count(second)
     count = first_count + second_count
     if count < 16:
-        head = bytes((_FIXMAP | count,))
+        head = _SHORT[count]
     elif count < 65_536:
         head = bytes((_MAP16,)) + count.to_bytes(2, "big")
     else:

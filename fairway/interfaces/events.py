@@ -91,7 +91,9 @@ class Events:
             self._backplane.drops.add(channel, Drop.GONE)
             return
         try:
-            filtered = self._filtered(peer, channel, content)
+            filtered = (
+                self._filtered(peer, channel, content) if self._filters else content
+            )
             if isinstance(filtered, Refusal):
                 self._refuse(peer, channel, content, filtered)
             elif not self._within_rate(peer):

@@ -242,10 +242,13 @@ class ProtocolHost:
             return
         self.replies += len(peers)
         try:
-            filtered = self._filtered(peers, content)
-            if filtered is None:
-                self._count(peers, Drop.FILTERED)
-                return
+            filtered = content
+            if self._reply_filters:
+                passed = self._filtered(peers, content)
+                if passed is None:
+                    self._count(peers, Drop.FILTERED)
+                    return
+                filtered = passed
             if not self._replies.issuperset(filtered):
                 unknown = sorted(filtered.keys() - self._replies)
                 self._count(peers, Drop.UNSUPPORTED, ", ".join(unknown))

@@ -60,11 +60,12 @@ class EventFormatter(logging.Formatter):
         return str(colour(line))
 
 
-def log_to_console(verbosity: int = 1) -> None:
+def log_to_console(verbosity: int = 1, *, access: int = 1) -> None:
     """Print fairway's log records to standard error, unless the site does so already.
 
     Args:
         verbosity: 0 for warnings, 1 for what happens, 2 and more for details.
+        access: the verbosity from which on each event of a client is a line, too.
     """
     logger = logging.getLogger("fairway")
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
@@ -75,6 +76,9 @@ def log_to_console(verbosity: int = 1) -> None:
     logger.addHandler(console)
     logger.setLevel(level)
     logger.propagate = False
+    lines = logging.getLogger(ACCESS)
+    if verbosity < access and lines.level == logging.NOTSET:
+        lines.setLevel(logging.WARNING)
 
 
 def _printable(text: str) -> str:

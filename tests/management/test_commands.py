@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
@@ -12,7 +15,7 @@ from django.core.management.base import CommandError
 from django.test import override_settings
 
 from fairway import checks
-from fairway.management.logs import EventFormatter
+from fairway.management.logs import ACCESS, EventFormatter, log_to_console
 
 
 def _print(*arguments: str, **fairway: Any) -> str:
@@ -148,3 +151,38 @@ def test_a_log_line_of_an_event_cannot_move_the_cursor() -> None:
     line = EventFormatter().format(record)
 
     assert "\\x1b[2J\\n" in line
+
+
+@contextmanager
+def _untouched_logs() -> Iterator[logging.Logger]:
+    fairway, access = logging.getLogger("fairway"), logging.getLogger(ACCESS)
+    before = fairway.handlers, fairway.level, fairway.propagate, access.level
+    fairway.handlers = []
+    fairway.setLevel(logging.NOTSET)
+    access.setLevel(logging.NOTSET)
+    try:
+        yield access
+    finally:
+        fairway.handlers, fairway.propagate = before[0], before[2]
+        fairway.setLevel(before[1])
+        access.setLevel(before[3])
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "access", "printed"), [(1, 1, True), (1, 2, False), (2, 2, True)]
+)
+def test_lines_for_events_are_printed_from_a_verbosity_on(
+    verbosity: int, access: int, printed: bool
+) -> None:
+    with _untouched_logs() as lines:
+        log_to_console(verbosity, access=access)
+
+        assert lines.isEnabledFor(logging.INFO) is printed
+
+
+def test_a_site_that_asks_for_lines_gets_them() -> None:
+    with _untouched_logs() as lines:
+        lines.setLevel(logging.INFO)
+        log_to_console(1, access=2)
+
+        assert lines.isEnabledFor(logging.INFO)

@@ -34,7 +34,8 @@ class Command(BaseCommand):
     @told_in_one_message()
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; what has begun is run to its end."""
-        log_to_console(options["verbosity"])
+        # A line for each request costs more than to parse it.
+        log_to_console(options["verbosity"], access=2)
         bind = options["bind"]
         if options["port"] is not None:
             bind = [f"tcp:{options['port']}:interface=127.0.0.1"]

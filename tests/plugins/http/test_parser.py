@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import pairwise
 
+import httptools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,6 +262,29 @@ def test_a_head_is_read_with_lower_case_names_in_the_order_of_the_wire() -> None
     assert (found.path, found.raw_path) == ("/a b", b"/a%20b")
     assert found.query_string == b"c=d%20"
     assert found.headers == [(b"host", b"a"), (b"x-a", b"1"), (b"x-a", b"2")]
+
+
+class _Listener:
+    """What llhttp calls for each field, which the reader of heads spares."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value.rstrip(b" \t")))
+
+
+@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"A: b", b" c", b"A : b"])))
+def test_fields_are_cut_where_llhttp_sees_them(lines: list[bytes]) -> None:
+    data = request(*(b"X-" + line if b":" in line else line for line in lines))
+    event = parse([data])[0]
+    listener = _Listener()
+    with suppress(httptools.HttpParserError):
+        httptools.HttpRequestParser(listener).feed_data(data)
+
+    if isinstance(event, HeadReceived):
+        kept = [field for field in listener.fields if b"_" not in field[0]]
+        assert event.head.headers == kept
 
 
 def test_a_path_that_is_not_utf_8_keeps_its_raw_form() -> None:
