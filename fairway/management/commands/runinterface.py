@@ -34,7 +34,7 @@ class Command(BaseCommand):
     @told_in_one_message()
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; what has begun is run to its end."""
-        # A line for each request costs more than to parse it.
+        # A line for each request would be written by the loop that serves everybody.
         log_to_console(options["verbosity"], access=2)
         bind = options["bind"]
         if options["port"] is not None:
