@@ -1,0 +1,1 @@
+"""Text messages: one protocol, and providers that know a vendor's wire each."""
