@@ -41,7 +41,7 @@ def figures(
     for host in hosts:
         for channel, count in host.events.items():
             events.add_metric((host.name, channel), count)
-        replies.add_metric((host.name,), host.replies)
+        replies.add_metric((host.name,), host.replies.count)
         present.add_metric((host.name,), host.peers)
         held.add_metric((host.name,), waiting[host.name])
         for result, count in (("won", host.claims_won), ("lost", host.claims_lost)):
@@ -62,10 +62,10 @@ def _waiting(peers: PeerTable) -> Counter[str]:
 
 def _own(host: ProtocolHost) -> Iterator[Metric]:
     """Return what only this protocol has; its failure costs nobody else's figures."""
-    if host.protocol is None:
+    if host.replies.protocol is None:
         return
     try:
-        found: Mapping[str, float] = host.protocol.figures()
+        found: Mapping[str, float] = host.replies.protocol.figures()
         for name, value in found.items():
             gauge = GaugeMetricFamily(
                 f"fairway_{host.name}_{name}", f"Figure of the protocol {host.name}."

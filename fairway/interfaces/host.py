@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
-from fairway.core.bus import record
-from fairway.core.bus.layer import REPLY_LOST, Forward, GroupDiscard, Outcome, Send
+from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import PeerRefused
@@ -33,6 +32,7 @@ from fairway.interfaces.events import Events
 from fairway.interfaces.limits import Admission
 from fairway.interfaces.logs import protocol_log
 from fairway.interfaces.peers import LocalPeer
+from fairway.interfaces.replies import Replies
 from fairway.interfaces.shared import SharedReplies
 
 __all__ = ["ProtocolHost"]
@@ -72,14 +72,10 @@ class ProtocolHost:
         self.grace = grace
         self.clock = backplane.clock
         self.log = protocol_log(self.name, loaded.config)
-        self.protocol: BaseProtocol[Any] | None = None
-        self.replies = 0
         self.claims_won = 0
         self.claims_lost = 0
         self._backplane = backplane
         self._mounts = mounts
-        self._reply_filters = reply_filters
-        self._replies = frozenset(loaded.spec.replies)
         self._admission = Admission(limits)
         self.shared: SharedReplies | None = None
         if loaded.spec.peers == "shared":
@@ -94,10 +90,17 @@ class ProtocolHost:
         )
         self.events: Mapping[str, int] = self._events.counts
         """How many events there were, by channel."""
+        self.replies = Replies(
+            loaded.spec,
+            self._events,
+            backplane.drops,
+            reply_filters,
+            close=self.close_peer,
+        )
 
     def serve(self, protocol: BaseProtocol[Any]) -> None:
         """Carry this protocol."""
-        self.protocol = self._events.protocol = protocol
+        self._events.protocol = self.replies.protocol = protocol
 
     @property
     def peers(self) -> int:
@@ -133,7 +136,7 @@ class ProtocolHost:
             raise
         local = peers.new_local()
         identity = f"{self.name}:{local if key is None else key}"
-        peer = LocalPeer(self, handle=handle, identity=identity, client=client)
+        peer = LocalPeer(self.replies, handle=handle, identity=identity, client=client)
         peer.local = local
         peer.reply_channel = f"{self._backplane.mailbox}!{local}"
         peer.address = address
@@ -234,64 +237,12 @@ class ProtocolHost:
         """Count and log something of a peer that is dropped."""
         self._backplane.drops.add(self.name, reason, 1, detail)
 
-    # What the mailbox calls.
-
-    def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
-        """Run the filters of replies and hand content to the protocol."""
-        if self.protocol is None:
-            return
-        self.replies += len(peers)
-        try:
-            filtered = content
-            if self._reply_filters:
-                passed = self._filtered(peers, content)
-                if passed is None:
-                    self._count(peers, Drop.FILTERED)
-                    return
-                filtered = passed
-            if not self._replies.issuperset(filtered):
-                unknown = sorted(filtered.keys() - self._replies)
-                self._count(peers, Drop.UNSUPPORTED, ", ".join(unknown))
-            self.protocol.deliver(peers, filtered)
-        except Exception:
-            log.exception("protocol %s failed to deliver", self.name)
-            self._count(peers, Drop.FAILED)
-
-    def done(self, peer: LocalPeer, done: record.Done) -> None:
-        """Events of a peer were consumed."""
-        self._events.done(peer, done)
-
-    def busy(self, peer: LocalPeer, order: int) -> None:
-        """Events of a peer are being consumed."""
-        self._events.busy(peer, order)
-
-    def lost(self, peer: LocalPeer, order: int) -> None:
-        """Events of a peer, or with `REPLY_LOST` a reply to it, were lost."""
-        if order != REPLY_LOST:
-            self._events.lost(peer, order)
-        elif self.protocol is not None and peer.open:
-            self.protocol.disconnect(peer, "overflow")
-
-    def swallowed(self, peer: LocalPeer, order: int, why: Drop) -> None:
-        """The bus took an event of a peer, and nobody will end or answer it."""
-        self._events.swallowed(peer, order, why)
-
-    def forwarded(self, peer: LocalPeer, content: Content) -> None:
-        """Another process handed something over."""
-        if self.protocol is None:
-            return
-        try:
-            self.protocol.forwarded(peer, content)
-        except Exception:
-            log.exception("protocol %s failed to take a forward", self.name)
-            self.drop(Drop.FAILED, peer)
-
     def _shared_peer(
         self, key: str, handle: object, client: str, path: str | None = None
     ) -> LocalPeer:
         assert self.shared is not None
         peer = LocalPeer(
-            self, handle=handle, identity=f"{self.name}:{key}", client=client
+            self.replies, handle=handle, identity=f"{self.name}:{key}", client=client
         )
         peer.reply_channel = f"{self.shared.mailbox}!{encode_local(key)}"
         peer.path = path
@@ -300,21 +251,7 @@ class ProtocolHost:
 
     def _deliver_shared(self, local: str, content: Content) -> None:
         key = decode_local(local)
-        self.deliver((self._shared_peer(key, None, key),), content)
-
-    def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | None:
-        filtered: Content | None = content
-        for filter_ in self._reply_filters:
-            if filtered is None:
-                break
-            one = peers[0] if len(peers) == 1 else None
-            filtered = filter_(self.name, filtered, one)
-        return filtered
-
-    def _count(
-        self, peers: Sequence[LocalPeer], reason: Drop, detail: str = ""
-    ) -> None:
-        self._backplane.drops.add(self.name, reason, len(peers), detail)
+        self.replies.deliver((self._shared_peer(key, None, key),), content)
 
     def _sent(self, channel: str, outcome: Outcome) -> None:
         if outcome is not Outcome.ACCEPTED:
