@@ -10,10 +10,13 @@ in a list.
     stream = host.connect()
     stream.feed(b"hello\\n")
     assert host.contents("lines.receive") == [{"text": "hello"}]
+
+A plugin with mounts gets its requests by `host.request(Request(path="/hook/"))`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,9 +30,10 @@ from fairway.core.exceptions import ConfigurationError, PeerRefused
 from fairway.core.plugin.host import Peer, Refusal, Site
 from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.spec import ProtocolSpec
-from fairway.core.plugin.web import MountPoint, RequestHead
+from fairway.core.plugin.web import Mount, MountPoint, RequestHead
 from fairway.core.plugin.wire import DatagramHandler, Stream, StreamHandler
 from fairway.core.settings import Limits
+from fairway.testing.recording_web import RecordingExchange, Request
 from fairway.testing.recording_wire import (
     ManualClock,
     RecordingListener,
@@ -38,6 +42,8 @@ from fairway.testing.recording_wire import (
 )
 
 __all__ = ["Emitted", "RecordedDrop", "RecordingHost", "RecordingPeer"]
+
+_SETTLE_TURNS = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +67,11 @@ class RecordedDrop(Struct, frozen=True):
 
 
 class RecordingPeer:
-    """A peer of a `RecordingHost`."""
+    """A peer of a `RecordingHost`.
+
+    Attributes:
+        keyed: whether the protocol gave the key of its identity.
+    """
 
     def __init__(self, handle: object, identity: str, reply_channel: str) -> None:
         self.handle: Any = handle
@@ -72,6 +82,7 @@ class RecordingPeer:
         self.head: RequestHead | None = None
         self.open = True
         self.kept = False
+        self.keyed = False
 
 
 class RecordingHost:
@@ -84,8 +95,9 @@ class RecordingHost:
         sent: what went out by `send`, by channel.
         forwards: what went out by `forward`, by reply channel.
         mount_points: what `mounts` returns, by protocol; set it.
-        work: coroutines of `spawn`, for the test to await.
+        work: coroutines of `spawn` that were not begun, for `settle` or the test.
         reading_replies: what `hold_replies` was told last.
+        exchanges: requests of clients.
     """
 
     def __init__(
@@ -113,9 +125,14 @@ class RecordingHost:
         self.peers: dict[str, RecordingPeer] = {}
         self.listeners: list[RecordingListener] = []
         self.ports: list[RecordingPort] = []
+        self._connected: list[RecordingStream] = []
+        self.exchanges: list[RecordingExchange] = []
         self._protocol: BaseProtocol[Any] | None = None
         self._name = ""
+        self._shared = False
         self._replies: frozenset[str] | None = None
+        self._mounts: Sequence[Mount] = ()
+        self._tasks: list[asyncio.Task[None]] = []
         self._max_content = max_content
         self._claims: dict[str, tuple[float, str]] = {}
         self._number = itertools.count(1)
@@ -127,26 +144,74 @@ class RecordingHost:
         protocol_class: type[ProtocolT],
         config: Any,
         spec: ProtocolSpec | None = None,
+        mounts: Sequence[Mount] = (),
     ) -> ProtocolT:
         """Make a protocol and carry it.
 
         Args:
             spec: with it, replies with undeclared keys are reported as a host does.
+            mounts: where its plugin stands on other protocols, for `request`.
         """
         protocol = protocol_class(config, self)
         self._protocol = protocol
         if spec is not None:
             self._name = spec.name
+            self._shared = spec.peers == "shared"
             self._replies = frozenset(spec.replies)
+        self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
         return protocol
 
     def connect(self, client: str = "192.0.2.1:5123") -> RecordingStream:
         """Connect to the first place where the protocol listens."""
-        return self.listeners[0].connect(client)
+        stream = self.listeners[0].connect(client)
+        self._connected.append(stream)
+        return stream
+
+    def request(self, request: Request) -> RecordingExchange:
+        """Send a request to the mount that takes it, as http does.
+
+        Raises:
+            LookupError: none does.
+        """
+        for mount in self._mounts:
+            if (
+                request.path.startswith(mount.prefix)
+                and (not mount.methods or request.method in mount.methods)
+                and (mount.upgrade is not None) is request.is_upgrade
+            ):
+                break
+        else:
+            raise LookupError(f"no mount takes {request.method} {request.path}")
+        exchange = RecordingExchange(request)
+        self.exchanges.append(exchange)
+        mount.open(self.protocol, exchange)
+        return exchange
+
+    async def settle(self) -> None:
+        """Run what the protocol spawned, as far as it comes by itself."""
+        for _ in range(_SETTLE_TURNS):
+            self._begin_work()
+            if all(task.done() for task in self._tasks):
+                break
+            await asyncio.sleep(0)
+        for task in [task for task in self._tasks if task.done()]:
+            self._tasks.remove(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.log.error("work of the protocol failed", exc_info=error)
+
+    async def cancel_work(self) -> None:
+        """Cancel what the protocol spawned and has not ended, as a host that stops."""
+        self._begin_work()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def deliver(self, content: Content, *peers: Peer) -> None:
         """Send a reply to peers (all open ones by default) as a host does."""
         chosen = peers or tuple(peer for peer in self.peers.values() if peer.open)
+        if self._shared:
+            chosen = tuple(_without_handle(peer) for peer in chosen)
         if self._replies is not None and not self._replies.issuperset(content):
             unknown = sorted(content.keys() - self._replies)
             self.drop(Drop.UNSUPPORTED, None, ", ".join(unknown))
@@ -164,6 +229,12 @@ class RecordingHost:
         """The protocol that it carries."""
         assert self._protocol is not None, "call serve() first"
         return self._protocol
+
+    @property
+    def streams(self) -> list[RecordingStream]:
+        """The connections of clients, those of upgrades included."""
+        upgraded = [each.stream for each in self.exchanges if each.stream is not None]
+        return [*self._connected, *upgraded]
 
     @property
     def channels(self) -> list[str]:
@@ -188,11 +259,15 @@ class RecordingHost:
         known = self.peers.get(identity)
         if known is not None and known.open:
             return known
-        if sum(peer.open for peer in self.peers.values()) >= self.limits.peers:
+        if (
+            not self._shared
+            and sum(peer.open for peer in self.peers.values()) >= self.limits.peers
+        ):
             self.drop(Drop.LIMIT, None, "peers")
             raise PeerRefused("peers", client)
         peer = RecordingPeer(handle, identity, f"recording!{local}")
         peer.client = client
+        peer.keyed = key is not None
         peer.path = path if head is None else head.path
         peer.head = head
         self.peers[identity] = peer
@@ -274,6 +349,10 @@ class RecordingHost:
         """Record a drop."""
         self.drops.append(RecordedDrop(str(reason), peer, detail))
 
+    def _begin_work(self) -> None:
+        work, self.work = self.work, []
+        self._tasks += [asyncio.ensure_future(each) for each in work]
+
     def _record(
         self, peer: Peer | None, channel: str, content: Content
     ) -> Refusal | None:
@@ -282,3 +361,8 @@ class RecordingHost:
         if self.refusing is None:
             self.events.append(Emitted(peer, channel, content))
         return self.refusing
+
+
+def _without_handle(peer: Peer) -> RecordingPeer:
+    """Return a shared peer as the server that delivers to it knows it."""
+    return RecordingPeer(None, peer.id, peer.reply_channel)

@@ -38,7 +38,9 @@ class StreamMapping(Generic[ConfigT]):
         """Bytes arrived, cut anywhere.
 
         Raises:
-            RemoteProtocolError: they break the protocol; the connection is closed.
+            RemoteProtocolError: they break the protocol; that is counted, and the
+                connection is closed. To say something before, return `Write` and
+                `Hangup` instead.
         """
         raise NotImplementedError
 
@@ -130,7 +132,7 @@ class _Connection(Generic[ConfigT]):
         try:
             steps = decide(self._host.clock.now())
         except RemoteProtocolError as error:
-            self._host.log.info("%s: %s", self.peer.client, error)
+            self._host.drop(Drop.INVALID, self.peer, str(error))
             steps = (Hangup(error.reason),)
         for step in steps:
             match step:

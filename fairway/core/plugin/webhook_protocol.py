@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from fairway.core.drops import Drop
 from fairway.core.exceptions import RemoteProtocolError
 from fairway.core.plugin.protocol import BaseProtocol, ConfigT
 from fairway.core.plugin.web import Exchange
@@ -33,8 +34,8 @@ class WebhookProtocol(BaseProtocol[ConfigT]):
         """Check the request, emit what it says, and answer with `exchange.respond`.
 
         Raises:
-            RemoteProtocolError: the request is wrong; answered with its status and
-                reason. Any other exception is logged and answered with 500.
+            RemoteProtocolError: the request is wrong; counted, and answered with its
+                status and reason. Any other exception is logged and answered with 500.
         """
         raise NotImplementedError
 
@@ -47,7 +48,7 @@ class WebhookProtocol(BaseProtocol[ConfigT]):
         try:
             await self.webhook(exchange, body)
         except RemoteProtocolError as error:
-            self.host.log.info("%s: %s", exchange.head.client, error)
+            self.host.drop(Drop.INVALID, None, f"{exchange.head.client}: {error}")
             status = error.status or _BAD_REQUEST
             exchange.respond(status, _PLAIN_TEXT, error.reason.encode())
         except Exception:

@@ -306,6 +306,8 @@ class HttpConnection:
                 self._switch(rest)
             case do.Leave(channel=channel) if self.peer is not None:
                 host.emit(self.peer, channel, {})
+            case do.Unreadable(status=status):
+                host.drop(Drop.INVALID, None, f"answered with {status}")
             case do.Skipped(count=count):
                 host.drop("header_name", self.peer, f"{count} with an underscore")
             case do.Linger():

@@ -36,6 +36,7 @@ from fairway.plugins.http.steps import (
     Send,
     Skipped,
     Switch,
+    Unreadable,
 )
 from fairway.plugins.http.surroundings import Connection, Surroundings
 from fairway.plugins.http.transaction import Transaction
@@ -333,6 +334,7 @@ class HttpMapping:
                 case Transaction(head=None, fault=fault) if not queue[0].complete:
                     # The body is broken: no answer stands for itself behind it.
                     del queue[1:]
+                    steps.append(Unreadable(fault))
                     self._fail(fault, steps, now)
         self._settle(steps, now)
 
@@ -364,6 +366,7 @@ class HttpMapping:
         current.started = now
         head = current.head
         if head is None:
+            steps.append(Unreadable(current.fault))
             self._answer_status(current.fault, steps, now)
             return
         if head.dropped:

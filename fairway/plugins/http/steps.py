@@ -25,6 +25,7 @@ __all__ = [
     "Store",
     "Switch",
     "Skipped",
+    "Unreadable",
 ]
 
 
@@ -120,6 +121,12 @@ class Skipped(Struct, frozen=True, gc=False):
     count: int
 
 
+class Unreadable(Struct, frozen=True, gc=False):
+    """Count a request that cannot be read; it is answered with the status."""
+
+    status: int
+
+
 class Linger(Struct, frozen=True, gc=False):
     """Tell the client that nothing follows; it may read while it still sends."""
 
@@ -141,5 +148,6 @@ HttpStep: TypeAlias = (
     | Store
     | Switch
     | Skipped
+    | Unreadable
     | Write
 )

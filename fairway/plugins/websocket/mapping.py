@@ -270,7 +270,8 @@ class WebSocketMapping:
             self._handshake = read_handshake(head, self._config, self._site)
         except RemoteProtocolError as error:
             headers = _REQUIRED.get(error.status, [])
-            return self._deny(error.status, error.reason.encode(), headers)
+            report = Report(Drop.INVALID, error.reason)
+            return (report, *self._deny(error.status, error.reason.encode(), headers))
         self._announced = True
         self._due = now + self._config.handshake_timeout
         content = {"subprotocols": list(self._handshake.subprotocols)}

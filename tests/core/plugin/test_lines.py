@@ -9,6 +9,7 @@ from tests.core.plugin import lines
 class TestLines(PluginConformance):
     plugin = "tests.core.plugin.lines"
     wire = "hello\nwörld\n\nlast\n".encode()
+    bad_wire = (b"x" * 65_537,)
 
 
 def test_a_complete_plugin_fits_in_40_lines() -> None:

@@ -10,10 +10,9 @@ from fairway.core.settings import read_settings
 from fairway.kit import ConfigurationError, Content, ProtocolSpec
 from fairway.plugins.websocket.frames import is_close_code
 from fairway.plugins.websocket.spec import SPEC, WebSocketConfig
-from fairway.testing.plugin import PluginConformance
+from fairway.testing.plugin import PluginConformance, Request
 from fairway.testing.recording import RecordingHost
 
-from .memory import MemoryExchange
 from .wire import frame, head
 
 
@@ -94,14 +93,24 @@ def test_an_unknown_engine_is_refused_with_the_names_of_those_there_are() -> Non
 
 class TestWebSocket(PluginConformance):
     plugin = "websocket"
+    requests = (Request(method="GET", path="/room/", headers=head().headers),)
+    bad_requests = (
+        Request(
+            method="GET",
+            path="/room/",
+            headers=head((b"sec-websocket-version", b"7")).headers,
+        ),
+    )
 
     async def converse(self, host: RecordingHost) -> None:
-        exchange = await self._open(host)
-        assert exchange.stream is not None
-        exchange.stream.feed(frame(1, b"text") + frame(2, b"bytes") + frame(8))
+        await self.arrive(host)
+        stream = host.exchanges[-1].stream
+        if stream is not None:  # else it was refused
+            stream.feed(frame(1, b"text") + frame(2, b"bytes") + frame(8))
 
     async def arrive(self, host: RecordingHost) -> None:
-        await self._open(host)
+        host.request(self.requests[0])
+        host.deliver({"accept": True})
 
     def replies(self, spec: ProtocolSpec) -> Sequence[Content]:
         return [
@@ -116,10 +125,3 @@ class TestWebSocket(PluginConformance):
                 "headers": [],
             },
         ]
-
-    async def _open(self, host: RecordingHost) -> MemoryExchange:
-        exchange = MemoryExchange(head())
-        (declared,) = plugins().mounts()
-        declared.mount.open(host.protocol, cast(Any, exchange))
-        host.deliver({"accept": True})
-        return exchange
