@@ -27,6 +27,9 @@ SIDES = {
     "http/spool": "host",
     "http/static": "worker",
     "http/stream": "worker",
+    "sms/twilio": "host",
+    "sms/twilio_rest": "host",
+    "sms/twilio_signature": "host",
     "websocket/engine_autobahn": "host",
 }
 """Modules of plugins that act; every other one must be pure."""

@@ -180,7 +180,7 @@ def test_extra_all_is_every_optional_protocol_and_layer(built: Distributions) ->
     }
 
     assert found["redis"] == {"redis", "hiredis"}
-    assert found["sms"] == {"twilio"}
+    assert found["sms"] == {"aiohttp", "smpplib", "twilio"}
     assert found["webrtc"] == {"aiortc"}
     # An extra that names others is either kept as one line or spelled out.
     assert found["all"] in (
