@@ -119,7 +119,16 @@ class TwistedStream(BaseStream):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
         if self.secure:
-            self._linger_for(_GOODBYE)
+            self._clock.call_at(self._clock.now() + _GOODBYE, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """End a connection whose other end does not answer the goodbye of TLS.
+
+        What was written before is still sent: it may take the other end longer.
+        """
+        below = getattr(self._transport, "transport", None)
+        if not self._over and below is not None:
+            below.loseConnection()
 
     def _abort(self) -> None:
         self._drop_queue()
