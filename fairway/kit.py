@@ -35,7 +35,15 @@ from fairway.core.exceptions import (
     RemoteProtocolError,
 )
 from fairway.core.names import decode_local, encode_local
-from fairway.core.plugin.datagram_protocol import DatagramMapping, DatagramProtocol
+from fairway.core.plugin.cookies import Cookies
+from fairway.core.plugin.datagram_mapping import (
+    Challenge,
+    DatagramConfig,
+    DatagramMapping,
+    DatagramStep,
+    Prove,
+)
+from fairway.core.plugin.datagram_protocol import DatagramProtocol
 from fairway.core.plugin.deadline import Deadline
 from fairway.core.plugin.hookspecs import Check, Filter, ProcessInfo, hookimpl
 from fairway.core.plugin.host import Host, Peer, Refusal, Site
@@ -71,6 +79,7 @@ _LAZY = {
 __all__ = [
     "API_VERSION",
     "BaseProtocol",
+    "Challenge",
     "Channel",
     "ChannelFull",
     "ChannelLayer",
@@ -80,10 +89,13 @@ __all__ = [
     "Config",
     "ConfigurationError",
     "Content",
+    "Cookies",
+    "DatagramConfig",
     "DatagramHandler",
     "DatagramMapping",
     "DatagramPort",
     "DatagramProtocol",
+    "DatagramStep",
     "Deadline",
     "Delivery",
     "Drop",
@@ -114,6 +126,7 @@ __all__ = [
     "PeerRefused",
     "ProcessInfo",
     "ProtocolSpec",
+    "Prove",
     "Reader",
     "Receiver",
     "Refusal",

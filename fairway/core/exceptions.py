@@ -225,6 +225,7 @@ class ConfigurationError(FairwayError, ValueError):
 
     Attributes:
         setting: dotted name, such as `FAIRWAY["PLUGINS"]["http"]["bind"]`.
+        reason: what is wrong with it.
         nearest: the valid name most like a mistyped one, or None.
     """
 
@@ -232,6 +233,7 @@ class ConfigurationError(FairwayError, ValueError):
         self, setting: str, reason: str, *, nearest: str | None = None
     ) -> None:
         self.setting = setting
+        self.reason = reason
         self.nearest = nearest
         hint = f" Did you mean {nearest!r}?" if nearest else ""
         super().__init__(f"{setting} {reason}.{hint}")

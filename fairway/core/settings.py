@@ -6,7 +6,7 @@ Knows no Django: `fairway.core.assembly` hands over the plain dict.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -65,7 +65,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Overrides of `FAIRWAY["LIMITS"]` for this plugin."""
 
     def check(self) -> None:
-        """Raise ConfigurationError when values do not go together; optional."""
+        """Raise ConfigurationError when values do not go together; optional.
+
+        It may name a field alone: `ConfigurationError("idle", "must be above 0")`.
+        """
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -205,8 +208,18 @@ def read_section(given: Mapping[str, Any], form: type[T], setting: str) -> T:
     except msgspec.ValidationError as error:
         raise _explained(error, setting) from None
     if isinstance(section, Config):
-        section.check()
+        _check(section, names.values(), setting)
     return section
+
+
+def _check(section: Config, fields: Collection[str], setting: str) -> None:
+    try:
+        section.check()
+    except ConfigurationError as error:
+        if error.setting in fields:  # it does not know what the section is called
+            named = f'{setting}["{error.setting}"]'
+            raise ConfigurationError(named, error.reason) from None
+        raise
 
 
 def _secret(form: type, value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fairway.core.bus.layer import ChannelLayer
 from fairway.interfaces.clock import Wheel
+from fairway.interfaces.datagram_address import OwnPorts
 from fairway.interfaces.groups import GroupTable
 from fairway.interfaces.outbound import Outbound
 from fairway.interfaces.peers import LocalPeer, PeerTable
@@ -42,6 +43,7 @@ class Backplane:
         self.clock = Wheel(self.loop)
         self.peers = PeerTable()
         self.groups = GroupTable()
+        self.datagram_ports = OwnPorts()
         self.outbound = Outbound(self.port, self.spawn)
         self.mailbox = ""
         self._threads = ThreadPoolExecutor(_BLOCKING_THREADS, "fairway-blocking")

@@ -7,87 +7,81 @@ datagrams above 8 KiB without a word unless it is told a size.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
+import struct
+import sys
 from collections.abc import Callable
 
-from fairway.core.exceptions import ConfigurationError
+from fairway.core.drops import Drop
+from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.wire import DatagramHandler
+from fairway.interfaces.datagram_address import BindAddress, OwnPorts, parse_address
 
-__all__ = ["SocketPort", "listen", "parse_address"]
+__all__ = ["LARGEST", "SocketPort", "bind"]
 
+LARGEST = 65_507
+"""Bytes that fit into one datagram over IPv4."""
 _AT_ONCE = 64
 """Datagrams that are read before the loop does something else."""
-_LARGEST = 65_536
 _BUFFER = 1024 * 1024
-"""Bytes that the kernel is asked to keep for the port; it may give less."""
+"""Bytes that the kernel is asked to keep for the port each way; it may give less."""
 
 log = logging.getLogger("fairway.interfaces")
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """Return host and port of `udp:9999`, `udp:127.0.0.1:9999` or `udp:[::1]:9999`.
+def bind(text: str, *, reuse_port: bool = False) -> socket.socket:
+    """Return a socket that is bound to an address of the settings.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the address cannot be read.
+        OSError: somebody else listens there, or this machine does not have it.
     """
-    kind, _, rest = address.partition(":")
-    host, colon, port = rest.rpartition(":")
-    if kind != "udp" or not port.isdecimal() or int(port) > 65_535:
-        raise ValueError("it must be 'udp:PORT' or 'udp:HOST:PORT'")
-    if not colon:
-        return "0.0.0.0", int(port)
-    if host.startswith("[") and host.endswith("]"):
-        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
-    return str(ipaddress.IPv4Address(host)), int(port)
-
-
-def listen(
-    address: str,
-    handler: DatagramHandler,
-    *,
-    loop: asyncio.AbstractEventLoop,
-    setting: str,
-    failed: Callable[[str], None],
-) -> SocketPort:
-    """Receive datagrams.
-
-    Args:
-        address: see `parse_address`.
-        setting: where the address stands, for errors.
-        failed: called with the reason when a datagram could not be sent.
-
-    Raises:
-        ConfigurationError: it cannot be read, or somebody else listens there.
-    """
-    try:
-        host, port = parse_address(address)
-        bound = _bound_socket(host, port)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            setting, f"has {address!r}, which cannot be listened to: {error}"
-        ) from error
-    return SocketPort(bound, handler, loop=loop, failed=failed)
-
-
-def _bound_socket(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    address = parse_address(text)
+    family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        if family == socket.AF_INET6:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        if address.is_ipv6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((host, port))
-    except OSError:
+        if reuse_port:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((address.host, address.port))
+        if address.group is not None:
+            _join(bound, address, address.group)
+    except BaseException:
         bound.close()
         raise
     return bound
 
 
+def _join(bound: socket.socket, address: BindAddress, group: str) -> None:
+    packed = socket.inet_pton(bound.family, group)
+    interface = address.interface
+    if address.is_ipv6:
+        level, join, everyone = socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, 29
+        index = socket.if_nametoindex(interface) if interface else 0
+        member = packed + struct.pack("@I", index)
+    else:
+        level, join, everyone = socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, 49
+        member = packed + socket.inet_aton(interface or "0.0.0.0")
+    if sys.platform == "linux":
+        # IP_MULTICAST_ALL, for which Python has no name; see ip(7). Linux would also
+        # deliver what is sent to groups that other processes have joined.
+        bound.setsockopt(level, everyone, 0)
+    bound.setsockopt(level, join, member)
+
+
 class SocketPort:
-    """A bound datagram socket; see `fairway.core.plugin.wire.DatagramPort`."""
+    """A bound datagram socket; see `fairway.core.plugin.wire.DatagramPort`.
+
+    Args:
+        own: the ports of this process; nothing is taken from or sent to them.
+        largest: bytes; a longer datagram is dropped.
+        dropped: called with a reason code and a detail for each datagram that is.
+    """
 
     def __init__(
         self,
@@ -95,32 +89,42 @@ class SocketPort:
         handler: DatagramHandler,
         *,
         loop: asyncio.AbstractEventLoop,
-        failed: Callable[[str], None],
+        own: OwnPorts,
+        largest: int,
+        dropped: Callable[[str, str], None],
     ) -> None:
         self._socket = bound
         self._handler = handler
         self._loop = loop
-        self._failed = failed
-        self._buffer = bytearray(_LARGEST)
+        self._own = own
+        self._largest = largest
+        self._dropped = dropped
+        # One byte more: what fills it was longer than it may be.
+        self._buffer = bytearray(largest + 1)
         self._view = memoryview(self._buffer)
         host, port = bound.getsockname()[:2]
         self.address: tuple[str, int] = (host, port)
+        own.add(self.address)
         loop.add_reader(bound.fileno(), self._readable)
 
     def send(self, data: bytes, address: tuple[str, int]) -> None:
         """Send one datagram; a failure is counted, not raised."""
+        if address[1] in self._own.numbers and self._own.holds(address):
+            self._dropped(Drop.INVALID, "it was for a port of this process")
+            return
         try:
             self._socket.sendto(data, address)
         except BlockingIOError:
-            self._failed("the kernel's buffer is full")
+            self._dropped(Drop.FAILED, "the kernel's buffer is full")
         except OSError as error:
-            self._failed(str(error))
+            self._dropped(Drop.FAILED, str(error))
 
     async def close(self) -> None:
         """Give the port back."""
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
+            self._own.discard(self.address)
 
     def _readable(self) -> None:
         for _ in range(_AT_ONCE):
@@ -131,7 +135,23 @@ class SocketPort:
             except OSError as error:  # such as an ICMP error, or closed by a handler
                 log.debug("reading datagrams on %s: %s", self.address, error)
                 return
-            try:
-                self._handler.received(self, bytes(self._view[:size]), sender[:2])
-            except Exception:  # one sender must not cost the others theirs
-                log.exception("a datagram from %s failed", sender[0])
+            if len(sender) == 4:
+                sender = _without_flow(sender)
+            if size > self._largest:
+                self._dropped(Refusal.TOO_LARGE, f"more than {self._largest} bytes")
+            elif sender[1] in self._own.numbers and self._own.holds(sender):
+                self._dropped(Drop.INVALID, "it came from a port of this process")
+            else:
+                self._hand_over(size, sender)
+
+    def _hand_over(self, size: int, sender: tuple[str, int]) -> None:
+        try:
+            self._handler.received(self, bytes(self._view[:size]), sender)
+        except Exception:  # one sender must not cost the others theirs
+            log.exception("a datagram from %s failed", sender[0])
+
+
+def _without_flow(sender: tuple[str, int, int, int]) -> tuple[str, int]:
+    """Return an IPv6 sender with the zone in its address, where it has one."""
+    host, port, _, zone = sender
+    return (f"{host}%{zone}" if zone else host), port

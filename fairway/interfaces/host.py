@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
-from fairway.core.exceptions import PeerRefused
+from fairway.core.exceptions import ConfigurationError, PeerRefused
 from fairway.core.names import decode_local, encode_local
 from fairway.core.plugin.hookspecs import Filter
 from fairway.core.plugin.host import Peer, Refusal, Site
@@ -193,15 +193,27 @@ class ProtocolHost:
         )
 
     async def listen_datagram(
-        self, address: str, handler: DatagramHandler
+        self,
+        address: str,
+        handler: DatagramHandler,
+        *,
+        reuse_port: bool = False,
+        largest: int = datagrams.LARGEST,
     ) -> DatagramPort:
         """Receive datagrams."""
-        return datagrams.listen(
-            address,
+        try:
+            bound = datagrams.bind(address, reuse_port=reuse_port)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                self._setting, f"has {address!r}, which cannot be listened to: {error}"
+            ) from error
+        return datagrams.SocketPort(
+            bound,
             handler,
             loop=self._backplane.loop,
-            setting=self._setting,
-            failed=lambda reason: self.drop(Drop.FAILED, detail=reason),
+            own=self._backplane.datagram_ports,
+            largest=largest,
+            dropped=lambda reason, detail: self.drop(reason, None, detail),
         )
 
     def mounts(self, on: str) -> Sequence[MountPoint]:

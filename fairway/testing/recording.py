@@ -308,10 +308,15 @@ class RecordingHost:
         return listener
 
     async def listen_datagram(
-        self, address: str, handler: DatagramHandler
+        self,
+        address: str,
+        handler: DatagramHandler,
+        *,
+        reuse_port: bool = False,
+        largest: int = 65_507,
     ) -> RecordingPort:
         """Make a port that a test sends to."""
-        number = address.rpartition(":")[2]
+        number = address.partition(":group=")[0].rpartition(":")[2]
         if not address.startswith("udp:") or not number.isdecimal():
             raise ConfigurationError("bind", f"has {address!r}")
         port = RecordingPort(int(number), handler)

@@ -2,12 +2,15 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from fairway.core.exceptions import ConfigurationError
 from fairway.core.plugin.wire import DatagramPort
-from fairway.interfaces import datagrams
+from fairway.interfaces.datagram_address import OwnPorts
+from fairway.interfaces.datagrams import LARGEST, SocketPort, bind
 from tests.interfaces.rig import Rig, rigged
 from tests.support.loop import LoopThread, wait_until
 
@@ -30,22 +33,36 @@ class Echo:
 class Served:
     """A port that echoes, and a client of it."""
 
-    def __init__(self, loop: LoopThread, address: str) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        address: str,
+        *,
+        own: OwnPorts | None = None,
+        reuse_port: bool = False,
+        largest: int = LARGEST,
+    ) -> None:
         self.echo = Echo()
-        self.failures: list[str] = []
+        self.dropped: list[str] = []
         self.loop = loop
+        bound = bind(address, reuse_port=reuse_port)
         self.port = loop.call(
-            lambda: datagrams.listen(
-                address,
+            lambda: SocketPort(
+                bound,
                 self.echo,
                 loop=loop.loop,
-                setting="bind",
-                failed=self.failures.append,
+                own=own or OwnPorts(),
+                largest=largest,
+                dropped=lambda reason, detail: self.dropped.append(reason),
             )
         )
-        family = socket.AF_INET6 if "[" in address else socket.AF_INET
+        family = socket.AF_INET6 if ":" in self.port.address[0] else socket.AF_INET
         self.client = socket.socket(family, socket.SOCK_DGRAM)
         self.client.settimeout(20)
+
+    def close(self) -> None:
+        self.client.close()
+        self.loop.run(self.port.close())
 
     def ask(self, data: bytes) -> bytes:
         self.client.sendto(data, self.port.address)
@@ -55,9 +72,8 @@ class Served:
 @pytest.fixture(params=["udp:127.0.0.1:0", "udp:[::1]:0"])
 def served(request: pytest.FixtureRequest, loop_thread: LoopThread) -> Iterator[Served]:
     served = Served(loop_thread, request.param)
-    yield served
-    served.client.close()
-    loop_thread.run(served.port.close())
+    with closing(served):
+        yield served
 
 
 @pytest.mark.parametrize("size", [0, 1, 8_193, 65_507])
@@ -94,15 +110,109 @@ def test_a_datagram_that_cannot_be_sent_is_reported(served: Served) -> None:
 
     served.loop.call(lambda: served.port.send(bytes(70_000), address))
 
-    assert len(served.failures) == 1
+    assert served.dropped == ["failed"]
+
+
+def test_a_longer_datagram_than_wanted_is_dropped_and_not_cut(
+    loop_thread: LoopThread,
+) -> None:
+    with closing(Served(loop_thread, "udp:127.0.0.1:0", largest=1_000)) as served:
+        served.client.sendto(b"x" * 1_001, served.port.address)
+
+        assert served.ask(b"x" * 1_000) == b"x" * 1_000
+        assert served.dropped == ["too_large"]
+        assert len(served.echo.seen) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_ports_of_one_process_never_answer_each_other(
+    loop_thread: LoopThread, host: str
+) -> None:
+    own = OwnPorts()
+    with (
+        closing(Served(loop_thread, f"udp:{host}:0", own=own)) as first,
+        closing(Served(loop_thread, f"udp:{host}:0", own=own)) as second,
+    ):
+        to_first = ("127.0.0.1", first.port.address[1])
+        # What a forged datagram would be, from the port itself and from the other one.
+        loop_thread.call(lambda: first.port._socket.sendto(b"x", to_first))
+        loop_thread.call(lambda: second.port._socket.sendto(b"x", to_first))
+        second.client.sendto(b"fine", to_first)
+        assert second.client.recv(10) == b"fine"
+
+        assert first.dropped == ["invalid", "invalid"]
+        assert first.echo.seen == [b"fine"]
+        loop_thread.call(lambda: second.port.send(b"x", to_first))
+        assert second.dropped == ["invalid"]
+
+
+def test_an_address_of_this_machine_is_its_own_on_a_port_for_all() -> None:
+    own = OwnPorts()
+    own.add(("0.0.0.0", 7))
+    own.add(("127.0.0.1", 8))
+
+    assert own.holds(("127.3.2.1", 7))
+    assert own.holds(("0.0.0.0", 8))
+    assert not own.holds(("192.0.2.1", 7))
+    assert not own.holds(("127.0.0.2", 8))
+    assert not own.holds(("127.0.0.1", 9))
+    own.discard(("0.0.0.0", 7))
+    assert not own.holds(("127.3.2.1", 7))
+
+
+def test_a_multicast_group_is_joined(loop_thread: LoopThread) -> None:
+    address = "udp:0:group=239.1.2.3,interface=127.0.0.1"
+    with closing(Served(loop_thread, address)) as served:
+        loopback = socket.inet_aton("127.0.0.1")
+        served.client.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, loopback)
+        for group in ("239.1.2.4", "239.1.2.3"):
+            served.client.sendto(group.encode(), (group, served.port.address[1]))
+
+        answer, sender = served.client.recvfrom(100)
+        assert answer == b"239.1.2.3"
+        assert sender == ("127.0.0.1", served.port.address[1])
+
+
+def test_a_multicast_group_of_ipv6_is_joined() -> None:
+    # Loopback has no route for it, so the system's own list must do.
+    with bind("udp:0:group=ff15::123,interface=lo"):
+        joined = Path("/proc/net/igmp6").read_text().splitlines()
+
+    assert any(
+        fields[1:3] == ["lo", "ff150000000000000000000000000123"]
+        for fields in map(str.split, joined)
+    )
+
+
+def test_several_may_listen_on_one_port(loop_thread: LoopThread) -> None:
+    first = Served(loop_thread, "udp:127.0.0.1:0", reuse_port=True)
+    again = f"udp:127.0.0.1:{first.port.address[1]}"
+    with (
+        closing(first),
+        closing(Served(loop_thread, again, reuse_port=True)) as second,
+    ):
+        heard = {first: 0, second: 0}
+        for _ in range(64):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(20)
+                client.sendto(b"x", first.port.address)
+                assert client.recv(10) == b"x"
+        heard = {each: len(each.echo.seen) for each in heard}
+
+        assert sum(heard.values()) == 64
+        assert all(heard.values())
+        with pytest.raises(OSError, match="in use"):
+            bind(again)
 
 
 def test_a_taken_port_is_a_named_error(served: Served, loop_thread: LoopThread) -> None:
     host, port = served.port.address
     shown = f"[{host}]" if ":" in host else host
+    section = {"bind": [f"udp:{shown}:{port}"]}
 
-    with pytest.raises(ConfigurationError, match="bind has 'udp:"):
-        Served(loop_thread, f"udp:{shown}:{port}")
+    with pytest.raises(ConfigurationError, match=r'\["bind"\] has .*in use'):
+        with rigged(loop_thread, {"datagram": section}):
+            pass
 
 
 def test_a_closed_port_is_free_again(served: Served) -> None:

@@ -179,12 +179,24 @@ class Host(typing.Protocol):
         """
 
     async def listen_datagram(
-        self, address: str, handler: DatagramHandler
+        self,
+        address: str,
+        handler: DatagramHandler,
+        *,
+        reuse_port: bool = False,
+        largest: int = 65_507,
     ) -> DatagramPort:
         """Receive datagrams.
 
+        What comes from a datagram port of this process, and what is sent to one, is
+        dropped and counted: two of them would answer each other for ever.
+
         Args:
-            address: `udp:9999`, `udp:127.0.0.1:9999` or `udp:[::1]:9999`.
+            address: `udp:9999`, `udp:127.0.0.1:9999`, `udp:[::1]:9999`, or
+                `udp:9999:group=239.1.2.3,interface=192.0.2.1` to join a multicast
+                group.
+            reuse_port: whether other processes of the user may listen there, too.
+            largest: bytes; a longer datagram is dropped and counted, never cut.
 
         Raises:
             ConfigurationError: the address cannot be read or is taken.

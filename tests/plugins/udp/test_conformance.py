@@ -1,0 +1,21 @@
+"""The UDP plugin keeps what plugins promise."""
+
+from collections.abc import Sequence
+
+from fairway.kit import Content, ProtocolSpec
+from fairway.testing.plugin import PluginConformance
+
+
+class TestUdp(PluginConformance):
+    plugin = "udp"
+    section = {"bind": ["udp:9999"]}
+    datagrams = (b"hello", b"", b"\xff")
+
+    def replies(self, spec: ProtocolSpec) -> Sequence[Content]:
+        return [{"text": "hi"}, {"bytes": b"hi"}, {"accept": True}, {"close": True}]
+
+
+class TestUdpWithProof(PluginConformance):
+    plugin = "udp"
+    section = {"bind": ["udp:9999"], "challenge": True, "trusted": ["192.0.2.0/24"]}
+    datagrams = (b"hello",)
