@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus
+from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp
 from benchmarks.measure import Figure, Results
 from benchmarks.targets import (
     BARE,
+    BARE_UDP,
     BUS_CHANNELS,
     BUS_MEMORY,
     BUS_REDIS,
@@ -97,6 +98,10 @@ def _w4(target: str, case: str = w4_memory.SOCKETS) -> Figure:
 
 def _w6(target: str, metric: str, case: str = w6_bus.BATCHED) -> Figure:
     return Figure(w6_bus.NAME, case, target, metric)
+
+
+def _w7(target: str) -> Figure:
+    return Figure(w7_udp.NAME, w7_udp.CASE, target, "cpu")
 
 
 _REDIS, _ONE = FAIRWAY_REDIS.name, FAIRWAY_ONE.name
@@ -210,5 +215,17 @@ BUDGETS = (
         _w6(BUS_MEMORY.name, "cpu"),
         2,
         "us",
+    ),
+    Budget(
+        "W7 one process: CPU to a bare Twisted echo",
+        _w7(_ONE),
+        2,
+        other=_w7(BARE_UDP.name),
+    ),
+    Budget(
+        "W7 over Redis: CPU to a bare Twisted echo",
+        _w7(_REDIS),
+        2,
+        other=_w7(BARE_UDP.name),
     ),
 )

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import w1_http, w2_echo
+from benchmarks import w1_http, w2_echo, w7_udp
 from benchmarks.measure import Plan, Sample
 from benchmarks.server import Server
 from benchmarks.targets import FAIRWAY_ONE, FAIRWAY_REDIS
@@ -34,7 +34,7 @@ _SOCKETS = 32
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.profiling", description=__doc__)
-    parser.add_argument("workload", choices=["W1", "W2"])
+    parser.add_argument("workload", choices=["W1", "W2", "W7"])
     parser.add_argument("--one-process", action="store_true")
     parser.add_argument("--middleware", choices=["none", "default"], default="none")
     parser.add_argument("--native", action="store_true", help="tell C functions apart")
@@ -52,6 +52,8 @@ async def _load(workload: str, server: Server, seconds: int) -> Sample:
     plan = Plan(1, seconds)
     if workload == "W1":
         return await w1_http.measure(server, plan=plan)
+    if workload == "W7":
+        return await w7_udp.measure(server, plan=plan)
     return await w2_echo.measure(server, plan=plan, connections=_SOCKETS)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus
+from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp
 from benchmarks.budgets import BUDGETS
 from benchmarks.measure import Figure, Results, spread
 from benchmarks.targets import (
     BARE,
+    BARE_UDP,
     BUS_CHANNELS,
     GUNICORN,
     UVICORN_ALONE,
@@ -101,6 +102,9 @@ _TABLES: Mapping[str, Table] = {
             Column("back us", "back", _plain),
             _OTHERS,
         ),
+    ),
+    w7_udp.NAME: Table(
+        "W7 UDP echo, 64 B, per datagram", "cpu", BARE_UDP.name, _LOADED
     ),
 }
 

@@ -9,6 +9,7 @@ from benchmarks.server import ROOT, Target
 
 __all__ = [
     "BARE",
+    "BARE_UDP",
     "BUS_CHANNELS",
     "BUS_MEMORY",
     "BUS_REDIS",
@@ -31,6 +32,7 @@ _REDIS = (
 )
 _REDIS_URL = "redis://127.0.0.1:{redis_port}/0"
 _ECHO = {
+    "FAIRWAY_UDP_PORT": "{port}",
     "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
     "PYTHONPATH": f"{ROOT}:{ROOT / 'examples/echo'}",
 }
@@ -112,6 +114,12 @@ BARE = Target(
     "bare loop",
     {"server": (_PYTHON, "-m", "benchmarks.peers.bare", "{port}")},
     needs=("uvloop",),
+)
+BARE_UDP = Target(
+    "bare Twisted",
+    {"server": (_PYTHON, "-m", "benchmarks.peers.bare_udp", "{port}")},
+    needs=("uvloop",),
+    http=False,
 )
 BUS_MEMORY = Target("memory layer, two threads", {}, peer=False, http=False)
 BUS_REDIS = Target(

@@ -18,7 +18,7 @@ from fairway.core.plugin import hookspecs
 from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.loading import import_path, installed
 from fairway.core.plugin.spec import Event, ProtocolSpec
-from fairway.core.settings import Limits, Settings
+from fairway.core.settings import Config, Limits, Settings
 from fairway.management.doctor.findings import KINDS
 
 __all__ = ["TABLES", "commands", "hooks", "own_actions", "specs"]
@@ -69,7 +69,7 @@ def _code(text: object) -> str:
     return f"`{text}`" if str(text) else ""
 
 
-def _fields(owner: type[Any], spell: Callable[[str], str] = str) -> str:
+def _fields(*owners: type[Any], spell: Callable[[str], str] = str) -> str:
     return _table(
         ("setting", "type", "default", "meaning"),
         [
@@ -79,13 +79,14 @@ def _fields(owner: type[Any], spell: Callable[[str], str] = str) -> str:
                 _code(field.default) or "required",
                 field.text,
             )
+            for owner in owners
             for field in fields_of(owner)
         ],
     )
 
 
 def _settings() -> str:
-    return _fields(Settings, str.upper)
+    return _fields(Settings, spell=str.upper)
 
 
 def _limits() -> str:
@@ -96,7 +97,8 @@ def _sections() -> str:
     parts = []
     for spec in specs():
         parts += [f"## `{spec.name}`", flat(inspect.getdoc(spec.config))]
-        parts += [_fields(spec.config)]
+        bases = [base for base in spec.config.__mro__[1:] if issubclass(base, Config)]
+        parts += [_fields(spec.config, *bases[:-1])]
     return "\n\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -238,12 +239,22 @@ def test_it_runs_in_parts_over_a_layer_that_they_share(
     url = redis_server.url
 
     with ExitStack() as parts:
-        interface = _part("runinterface", "--port", str(port), FAIRWAY_LAYER=url)
+        interface = _part(
+            *("runinterface", "--port", str(port)),
+            FAIRWAY_LAYER=url,
+            FAIRWAY_UDP_PORT=str(port),
+        )
         parts.enter_context(interface).wait_for_port(port)
         parts.enter_context(_part("runworker", FAIRWAY_LAYER=url))
         echo = Echo(port)
-        with echo.http, echo.socket() as socket:
-            socket.send("over the bus")
+        with echo.http, echo.socket() as websocket:
+            websocket.send("over the bus")
 
-            assert socket.recv(PATIENCE) == "over the bus"
+            assert websocket.recv(PATIENCE) == "over the bus"
             assert echo.http.get("/hello/").text == "Hello, world"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(PATIENCE)
+            sender.connect(("127.0.0.1", port))
+            for datagram in (b"over UDP", b"", b"\xff" * 65_507):
+                sender.send(datagram)
+                assert sender.recv(70_000) == datagram

@@ -14,6 +14,7 @@ USE_TZ = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 MEBIBYTE = 1024 * 1024
+UDP_PORT = int(os.environ.get("FAIRWAY_UDP_PORT", 9999))
 MAX_MESSAGE = int(os.environ.get("FAIRWAY_MAX_MESSAGE", MEBIBYTE))
 
 FAIRWAY = {
@@ -25,6 +26,11 @@ FAIRWAY = {
             "max_message": MAX_MESSAGE,
             "engine": os.environ.get("FAIRWAY_ENGINE", "lean"),
             "compression": os.environ.get("FAIRWAY_COMPRESSION") == "1",
+        },
+        "udp": {
+            "bind": [f"udp:127.0.0.1:{UDP_PORT}"],
+            "address_rate": 1_000_000,
+            "network_rate": 1_000_000,
         },
     },
     # Room for the message and for what stands beside it in the content.
