@@ -22,7 +22,7 @@ def main(port: int) -> None:
     from twisted.internet import reactor  # the one that was installed
 
     reactor.listenUDP(port, _Echo(), "127.0.0.1", 65_536)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":
