@@ -47,6 +47,7 @@ from fairway.core.plugin.datagram_protocol import DatagramProtocol
 from fairway.core.plugin.deadline import Deadline
 from fairway.core.plugin.hookspecs import Check, Filter, ProcessInfo, hookimpl
 from fairway.core.plugin.host import Host, Peer, Refusal, Site
+from fairway.core.plugin.origin import check_origin, is_origin_pattern
 from fairway.core.plugin.protocol import BaseProtocol, Emit, Hangup, Step, Write
 from fairway.core.plugin.spec import API_VERSION, Event, ProtocolSpec
 from fairway.core.plugin.stream_protocol import StreamMapping, StreamProtocol
@@ -144,12 +145,14 @@ __all__ = [
     "Timer",
     "WebhookProtocol",
     "Write",
+    "check_origin",
     "decode_content",
     "decode_local",
     "encode_content",
     "encode_local",
     "hookimpl",
     "include",
+    "is_origin_pattern",
     "route",
 ]
 

@@ -6,6 +6,7 @@ router, so it never imports consumer code.
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from fnmatch import translate
@@ -25,7 +26,7 @@ from fairway.core.exceptions import ConfigurationError, FairwayError, nearest
 from fairway.core.plugin.hookspecs import hookimpl
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins, import_path
-from fairway.core.settings import Settings, read_settings
+from fairway.core.settings import Secret, Settings, read_settings
 
 __all__ = [
     "Assembly",
@@ -97,7 +98,11 @@ class Assembly:
         hosts = tuple(django_settings.ALLOWED_HOSTS)
         if django_settings.DEBUG and not hosts:
             hosts = DEBUG_HOSTS
-        return Site(allowed_hosts=hosts, debug=django_settings.DEBUG)
+        secret = str(django_settings.SECRET_KEY).encode()
+        key = hmac.digest(secret, b"fairway.site", "sha256")
+        return Site(
+            allowed_hosts=hosts, debug=django_settings.DEBUG, key=Secret(key.hex())
+        )
 
     def install(self) -> None:
         """Let Channel and Group of this process use this assembly's layer."""

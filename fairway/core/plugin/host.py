@@ -7,12 +7,13 @@ These are the contracts; `fairway.interfaces` implements them over Twisted, and
 from __future__ import annotations
 
 import logging
+import secrets
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fairway.core.content import Content
 from fairway.core.plugin.web import MountPoint, RequestHead
@@ -24,7 +25,7 @@ from fairway.core.plugin.wire import (
     Stream,
     StreamHandler,
 )
-from fairway.core.settings import Limits
+from fairway.core.settings import Limits, Secret
 
 __all__ = ["Host", "Peer", "Refusal", "Site"]
 
@@ -56,6 +57,8 @@ class Site(Struct, frozen=True, kw_only=True):
     """Host patterns as in Django's `ALLOWED_HOSTS`."""
     debug: bool = False
     """Whether this is development."""
+    key: Secret = field(default_factory=lambda: Secret(secrets.token_hex()))
+    """What all interface servers of the site sign with; made of its `SECRET_KEY`."""
 
 
 class Peer(typing.Protocol):

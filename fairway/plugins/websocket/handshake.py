@@ -20,9 +20,9 @@ from fairway.kit import (
     RemoteProtocolError,
     RequestHead,
     Site,
+    check_origin,
 )
 from fairway.plugins.websocket.deflate import Agreement, negotiate
-from fairway.plugins.websocket.origin import is_origin_allowed
 from fairway.plugins.websocket.spec import WebSocketConfig
 
 __all__ = ["Handshake", "accept_headers", "check_headers", "read_handshake"]
@@ -64,7 +64,7 @@ def read_handshake(head: RequestHead, config: WebSocketConfig, site: Site) -> Ha
     """
     _check_upgrade(head)
     key = _check_key(_values(head, b"sec-websocket-key"))
-    _check_origin(head, config, site)
+    check_origin(head, config.allowed_origins, site)
     extensions = b",".join(_values(head, b"sec-websocket-extensions"))
     return Handshake(
         accept=base64.b64encode(hashlib.sha1(key + _GUID).digest()),
@@ -148,20 +148,6 @@ def _check_key(keys: Sequence[bytes]) -> bytes:
             "the field Sec-WebSocket-Key must be 16 bytes in base64", status=400
         )
     return keys[0]
-
-
-def _check_origin(head: RequestHead, config: WebSocketConfig, site: Site) -> None:
-    origins = _values(head, b"origin")
-    if not origins:
-        return  # no browser, hence no page of somebody else's
-    host = (head.header(b"host") or b"").decode("latin-1")
-    if len(origins) > 1 or not is_origin_allowed(
-        origins[0].decode("latin-1"),
-        host,
-        patterns=config.allowed_origins,
-        hosts=site.allowed_hosts,
-    ):
-        raise RemoteProtocolError("pages of this origin may not connect", status=403)
 
 
 def _read_subprotocols(fields: Sequence[bytes]) -> tuple[str, ...]:

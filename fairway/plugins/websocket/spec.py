@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fairway.kit import Config, ConfigurationError, Event, ProtocolSpec
+from fairway.kit import (
+    Config,
+    ConfigurationError,
+    Event,
+    ProtocolSpec,
+    is_origin_pattern,
+)
 from fairway.plugins.websocket.engine import ENGINES
-from fairway.plugins.websocket.origin import is_origin_pattern
 
 __all__ = ["SPEC", "WebSocketConfig"]
 

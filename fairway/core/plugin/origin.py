@@ -1,16 +1,49 @@
-"""Which pages may connect: the check of Origin (RFC 6455, 10.2; RFC 6454, 6.2)."""
+"""Which pages may connect: the check of Origin (RFC 6455, 10.2; RFC 6454, 6.2).
+
+One rule for all protocols that a page in a browser can reach.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-__all__ = ["is_origin_allowed", "is_origin_pattern"]
+from fairway.core.exceptions import RemoteProtocolError
+from fairway.core.plugin.host import Site
+from fairway.core.plugin.web import RequestHead
+
+__all__ = ["check_origin", "is_origin_allowed", "is_origin_pattern"]
 
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 _HOST = r"\[[0-9a-f:.]+\]|[^\s/:@?#\[\]\\]+"
 _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
 _PATTERN = re.compile(rf"(?:([a-z][a-z0-9+.-]*)://)?({_HOST})(?::([0-9]{{1,5}}))?")
+
+
+def check_origin(
+    head: RequestHead, patterns: Sequence[str] | None, site: Site
+) -> bytes | None:
+    """Return the origin of the page that sent a request, None when no page did.
+
+    A client that sends no Origin is no browser, hence no page of somebody else's.
+
+    Args:
+        patterns: the setting `allowed_origins`; None to go by the site's hosts.
+
+    Raises:
+        RemoteProtocolError: with 403; pages of this origin may not connect.
+    """
+    origins = [value.strip(b" \t") for key, value in head.headers if key == b"origin"]
+    if not origins:
+        return None
+    if len(origins) > 1 or not is_origin_allowed(
+        origins[0].decode("latin-1"),
+        (head.header(b"host") or b"").decode("latin-1"),
+        patterns=patterns,
+        hosts=site.allowed_hosts,
+    ):
+        raise RemoteProtocolError("pages of this origin may not connect", status=403)
+    return origins[0]
 
 
 def is_origin_pattern(pattern: str) -> bool:
