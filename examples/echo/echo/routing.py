@@ -7,6 +7,8 @@ channel_routing = [
     # All other requests go to Django's views.
     route("websocket.connect", consumers.join_group, path=r"^/group/"),
     route("websocket.connect", consumers.accept, path=r"^/echo/"),
+    route("longpoll.connect", consumers.join_group, path=r"^/group/"),
+    route("longpoll.connect", consumers.accept),
     route("*.receive", consumers.echo),
     route(["*.disconnect", "http.disconnect"], consumers.ignore),
 ]

@@ -32,6 +32,7 @@ FAIRWAY = {
             "address_rate": 1_000_000,
             "network_rate": 1_000_000,
         },
+        "longpoll": {},
     },
     # Room for the message and for what stands beside it in the content.
     "MAX_CONTENT": MAX_MESSAGE + 64 * 1024,
