@@ -177,7 +177,10 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
         """Send a reply; a message for many is encoded once."""
         message = plain_message(content)
         for peer in peers:
-            session: Session = peer.handle
+            session = peer.handle
+            if not isinstance(session, Session):  # the door, which no consumer knows
+                self.host.drop(Drop.GONE, peer)
+                continue
             try:
                 if message is not None and session.is_open:
                     session.send(message)

@@ -1,4 +1,4 @@
-"""Pages of other sites: as strict as a WebSocket, and no request that begs to differ."""
+"""Pages of other sites: as strict as a WebSocket is, whatever a request leaves out."""
 
 from __future__ import annotations
 
