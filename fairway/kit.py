@@ -34,7 +34,7 @@ from fairway.core.exceptions import (
     PeerRefused,
     RemoteProtocolError,
 )
-from fairway.core.names import decode_local, encode_local
+from fairway.core.names import decode_local, encode_local, shared_channel
 from fairway.core.plugin.cookies import Cookies
 from fairway.core.plugin.datagram_mapping import (
     Challenge,
@@ -154,6 +154,7 @@ __all__ = [
     "include",
     "is_origin_pattern",
     "route",
+    "shared_channel",
 ]
 
 

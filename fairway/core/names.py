@@ -22,6 +22,7 @@ __all__ = [
     "local_of",
     "mailbox_of",
     "owner_of",
+    "shared_channel",
 ]
 
 MAX_NAME_LENGTH = 199
@@ -91,6 +92,11 @@ def owner_of(channel: str) -> str:
     one of a shared mailbox.
     """
     return "" if is_shared(channel) else mailbox_of(channel)
+
+
+def shared_channel(protocol: str, key: str) -> str:
+    """Return the reply channel of a shared peer, such as a phone number."""
+    return f"{SHARED}{protocol}!{encode_local(key)}"
 
 
 def local_of(channel: str) -> str:

@@ -118,7 +118,6 @@ class Events:
         self.counts[channel] += 1
         if self._ordered:
             raise ValueError(f"events of {self._name!r} wait for each other")
-        self.counts[channel] += 1
         awaited = _Awaited(self)
         try:
             filtered = self._filtered(peer, channel, content)

@@ -12,7 +12,7 @@ from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import ConfigurationError, PeerRefused
-from fairway.core.names import decode_local, encode_local
+from fairway.core.names import decode_local, shared_channel
 from fairway.core.plugin.hookspecs import Filter
 from fairway.core.plugin.host import Peer, Refusal, Site
 from fairway.core.plugin.loading import LoadedProtocol
@@ -177,6 +177,10 @@ class ProtocolHost:
         if self.shared is not None:
             self.shared.hold(reading)
 
+    def put_back(self, peer: Peer, content: Content) -> None:
+        """Leave a reply to a shared peer for the server that carries on."""
+        self.send(peer.reply_channel, content)
+
     def send(self, channel: str, content: Content) -> None:
         """Put content on a channel with a single reader."""
         encoded = encode_content(content, self._backplane.policy.max_content)
@@ -225,9 +229,9 @@ class ProtocolHost:
         encoded = encode_content(content, self._backplane.policy.max_content)
         self._backplane.port.post(Forward(reply_channel, encoded))
 
-    async def claim(self, key: str, ttl: float) -> bool:
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds."""
-        won = await self._backplane.port.claim(f"{self.name}:{key}", ttl)
+        won = await self._backplane.port.claim(f"{self.name}:{key}", ttl, owner)
         self.claims_won += won
         self.claims_lost += not won
         return won
@@ -256,7 +260,7 @@ class ProtocolHost:
         peer = LocalPeer(
             self.replies, handle=handle, identity=f"{self.name}:{key}", client=client
         )
-        peer.reply_channel = f"{self.shared.mailbox}!{encode_local(key)}"
+        peer.reply_channel = shared_channel(self.name, key)
         peer.path = path
         peer.fresh = False  # who is new is known to their session only
         return peer

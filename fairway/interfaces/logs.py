@@ -58,6 +58,9 @@ class _Redaction(logging.Filter):
 
 
 def _secrets(config: Config) -> list[str]:
-    values = (getattr(config, name) for name in config.__struct_fields__)
+    values = [getattr(config, name) for name in config.__struct_fields__]
+    values += [
+        one for value in values if isinstance(value, dict) for one in value.values()
+    ]
     found = [value.reveal() for value in values if isinstance(value, Secret)]
     return sorted((text for text in found if text), key=len, reverse=True)

@@ -264,15 +264,19 @@ class InterfaceServer:
         return [DeclaredMount("status", mount) for mount in mounts]
 
     async def _stop_protocol(self, name: str, grace: float) -> None:
+        shared = self._host_of(name).shared
         try:
             async with asyncio.timeout(grace + 1.0):
-                if (shared := self._host_of(name).shared) is not None:
+                if shared is not None:
                     await shared.stop()
                 await self.protocols[name].stop(grace)
         except TimeoutError:
             log.warning("protocol %s did not stop within %g seconds", name, grace)
         except Exception:
             log.exception("protocol %s failed to stop", name)
+        finally:
+            if shared is not None:
+                await shared.give_up()
 
     def _host_of(self, name: str) -> ProtocolHost:
         return next(host for host in self._hosts if host.name == name)

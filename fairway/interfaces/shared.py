@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from fairway.core.bus.layer import Delivery, Receiver
 from fairway.core.bus.record import Message
@@ -71,21 +72,28 @@ class SharedReplies:
             self._go_on.clear()
 
     async def stop(self) -> None:
-        """Take nothing any more, and let another server carry on at once."""
+        """Take nothing any more, but keep the lease: what was taken is to leave first.
+
+        Whoever carries on earlier would overtake it.
+        """
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await self._end(self._task)
         self._task = None
-        held = self.carries
-        await self._let_go()
+        if self.carries:
+            await self._let_go()
+            self._task = self._backplane.loop.create_task(self._renew())
         self._thread.shutdown(wait=False)
-        if held:
+
+    async def give_up(self) -> None:
+        """Let another server carry on at once; after `stop`."""
+        if self._task is not None:
+            await self._end(self._task)
+            self._task = None
             await self._claim(0.0)
 
     async def _run(self) -> None:
         while True:
-            await self._go_on.wait()
             if not await self._claim(_LEASE):
                 await self._let_go()
                 await asyncio.sleep(_PAUSE * random.uniform(0.5, 1.5))
@@ -93,8 +101,21 @@ class SharedReplies:
             if self._receiver is None:
                 self._receiver = self._backplane.layer.receiver([f"{self.mailbox}!"])
                 log.info("this server carries the replies of %s", self.mailbox)
-            for delivery in await self._take(self._receiver):
-                self._hand_over(delivery)
+            if self._go_on.is_set():
+                for delivery in await self._take(self._receiver):
+                    self._hand_over(delivery)
+            else:  # it keeps the lease: another server would overtake what it has
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._go_on.wait(), _TAKE)
+
+    async def _renew(self) -> None:
+        while True:
+            await self._claim(_LEASE)
+            await asyncio.sleep(_TAKE)
+
+    async def _end(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.wait([task])
 
     async def _take(self, receiver: Receiver) -> list[Delivery]:
         taking = self._backplane.loop.run_in_executor(

@@ -98,6 +98,7 @@ class RecordingHost:
         work: coroutines of `spawn` that were not begun, for `settle` or the test.
         reading_replies: what `hold_replies` was told last.
         exchanges: requests of clients.
+        returned: what went out by `put_back`, by identity of the peer.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class RecordingHost:
         self.mount_points: dict[str, list[MountPoint]] = {}
         self.work: list[Coroutine[Any, Any, None]] = []
         self.reading_replies = True
+        self.returned: list[tuple[str, Content]] = []
         self.peers: dict[str, RecordingPeer] = {}
         self.listeners: list[RecordingListener] = []
         self.ports: list[RecordingPort] = []
@@ -291,6 +293,11 @@ class RecordingHost:
     def hold_replies(self, reading: bool) -> None:
         """Keep what the protocol asked for."""
         self.reading_replies = reading
+
+    def put_back(self, peer: Peer, content: Content) -> None:
+        """Record a reply that is left for another server."""
+        encode_content(content, self._max_content)
+        self.returned.append((peer.id, content))
 
     def send(self, channel: str, content: Content) -> None:
         """Record content for a channel."""

@@ -160,6 +160,14 @@ class Host(typing.Protocol):
         Those that wait stay on the bus, bounded as every mailbox is.
         """
 
+    def put_back(self, peer: Peer, content: Content) -> None:
+        """Leave a reply to a shared peer for the server that carries the protocol next.
+
+        For what `deliver` got and `stop` must leave undone: the server stops carrying
+        when `stop` has ended. It goes behind what came meanwhile, and expires as if it
+        was sent now. What the bus does not take is counted.
+        """
+
     def send(self, channel: str, content: Content) -> None:
         """Put content on a channel with a single reader (`?`), without an envelope.
 
@@ -211,8 +219,12 @@ class Host(typing.Protocol):
     def forward(self, reply_channel: str, content: Content) -> None:
         """Hand content to `forwarded` of the protocol in the peer's own process."""
 
-    async def claim(self, key: str, ttl: float) -> bool:
+    async def claim(self, key: str, ttl: float, owner: str = "") -> bool:
         """Return True to exactly one caller among all processes for `ttl` seconds.
+
+        Args:
+            owner: who claims; the same owner may claim again, for a new time, or give
+                up what it has with a `ttl` of 0.
 
         Raises:
             LayerUnavailable: the channel layer cannot be reached.
