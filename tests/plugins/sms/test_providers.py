@@ -67,7 +67,7 @@ def test_a_provider_of_a_third_party_is_found_by_its_path() -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("consol", "one of console"),
+        ("printer", "one of console"),
         ("no.such.Thing", "needs 'no': not installed"),
         ("fairway.plugins.sms.console.Nothing", "cannot be imported"),
         ("fairway.plugins.sms.spec.SmsConfig", "no Provider class"),

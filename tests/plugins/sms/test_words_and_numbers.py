@@ -40,16 +40,16 @@ def test_nothing_but_the_words_themselves_is_a_keyword(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "...", "please stop", "stop it", "stopp", "no yes", "s t o p", "1"]
+    "text", ["", "...", "please stop", "stop it", "no yes", "s t o p", "1"]
 )
 def test_a_sentence_is_no_keyword(text: str) -> None:
     assert Keywords().find(text) == ""
 
 
 def test_another_language_has_its_own_words() -> None:
-    words = Keywords({STOP: ["STOPP", "Avsluta"], HELP: ["Hjälp!"]})
+    words = Keywords({STOP: ["SLUTA", "Avsluta"], HELP: ["Hjälp!"]})
 
-    assert words.find("stopp.") == STOP
+    assert words.find("sluta.") == STOP
     assert words.find("HJÄLP") == words.find("hja\u0308lp") == HELP
     assert words.find("stop") == ""
     assert words.find("start") == START
