@@ -1,5 +1,5 @@
 /** What tests of client.js have in the page: a clock, transports and a record of events. */
-import { connect, webSocket } from "/client.js";
+import { connect, eventStream, longPoll, webSocket } from "/client.js";
 
 /** A clock that stands still until it is told to go on. */
 class Clock {
@@ -84,5 +84,5 @@ function inTime(work) {
   return Promise.race([work, new Promise(late)]);
 }
 
-Object.assign(window, { connect, webSocket, record, rehearse, outage, inTime });
+Object.assign(window, { connect, eventStream, longPoll, webSocket, record, rehearse, outage, inTime });
 document.title = "ready";

@@ -295,3 +295,31 @@ def test_websocket_falls_through_to_what_works(page: ClientPage) -> None:
     """)
 
     assert facts == "plan"
+
+
+def test_a_transport_that_never_will_work_gives_way_at_once(page: ClientPage) -> None:
+    names = page.run("""
+        const stage = rehearse({}, ["first", "second"]);
+        stage.last().closed({ code: 1006, reason: "" }, true);
+        stage.clock.go(stage.delays().at(-1));
+        return stage.links.map(({ name }) => name);
+    """)
+
+    assert names == ["first", "second"]
+
+
+def test_a_makeshift_of_an_outage_is_left_again(page: ClientPage) -> None:
+    names, remembered = page.run("""
+        const kept = {};
+        const storage = () => ({
+            getItem: (key) => kept[key], setItem: (key, name) => (kept[key] = name) });
+        const stage = rehearse({ failures: 1, storage }, ["first", "second"]);
+        stage.last().opened("");
+        outage(stage, 2);
+        stage.last().opened("");
+        outage(stage, 1);
+        return [stage.links.map(({ name }) => name), Object.values(kept)];
+    """)
+
+    assert names == ["first", "first", "second", "first"]
+    assert remembered == ["first"]

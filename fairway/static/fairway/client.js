@@ -8,7 +8,7 @@
  *     connection.send("hello");
  *
  * Messages are delivered in order and at most once: what was handed to a link that then
- * broke is not sent again (`reconnecting` says how many bytes are known to be lost), and
+ * broke is not sent again (`reconnecting` says how many bytes may be lost), and
  * what could not be sent at all is announced by `dropped`. Heartbeats are the server's.
  */
 
@@ -21,12 +21,13 @@
  * @property {string} name
  * @property {(target: Target, events: LinkEvents) => Link} open begin one attempt; throws
  *     only what no second attempt could mend
- * @typedef {{url: URL, protocols: string[]}} Target where to: an absolute http(s) URL, and
- *     the subprotocols to offer
+ * @typedef {{url: URL, poll: URL, protocols: string[]}} Target where to: an absolute http(s)
+ *     URL, the same conversation by long-poll, and the subprotocols to offer
  * @typedef {object} LinkEvents what a link reports, from after `open` has returned
  * @property {(protocol: string) => void} opened with the chosen subprotocol
  * @property {(data: string | ArrayBuffer) => void} message
- * @property {(closing: Closing) => void} closed once; alone: the handshake failed
+ * @property {(closing: Closing, unfit?: boolean) => void} closed once; alone: the handshake
+ *     failed; unfit: it would again, so the next transport's turn comes at once
  * @typedef {object} Link one attempt
  * @property {(data: Data) => void} send called between `opened` and `closed` only
  * @property {(code?: number, reason?: string) => void} close `closed` must follow
@@ -38,6 +39,7 @@
  * @typedef {object} Options
  * @property {string[]} protocols subprotocols to offer, the preferred one first
  * @property {Transport[]} transports the preferred one first
+ * @property {string} poll path of the server's long-poll
  * @property {number} failures failed handshakes in a row until the next transport's turn
  * @property {number} attempts retries in a row until it gives up
  * @property {number} delay ms; the first retry waits a random part of it
@@ -73,14 +75,268 @@ export const webSocket = {
 };
 
 const ABNORMAL = 1006;
+const TOO_BIG = 1009;
 const RESTART = 1012;
 // The server meant it, and would say so again.
 const FINAL = new Set([1000, 1002, 1003, 1007, 1008, 1010]);
 
+// The longest wait for the first bytes of a stream; a proxy that keeps them is no way.
+const FIRST_BYTES = 5_000;
+// What one POST holds at most, besides one message of any size.
+const BATCH = 100;
+const BATCH_SIZE = 256 * 1024;
+// Answers after which the same request may fare better.
+const LATER = new Set([409, 429, 502, 503, 504]);
+
+/** @type {(milliseconds: number) => Promise<void>} */
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** @type {(data: any) => number} bytes, or characters of text */
+const sizeOf = (data) => data.size ?? data.byteLength ?? data.length;
+
+/** @type {(data: any) => Promise<string | {bytes: string}>} */
+const toJson = async (data) => {
+  if (typeof data === "string") return data.toWellFormed?.() ?? data;
+  const { buffer, byteOffset = 0, byteLength } = data instanceof Blob ? {} : data;
+  const raw = data instanceof Blob ? await data.arrayBuffer() : (buffer ?? data);
+  let text = "";
+  for (const byte of new Uint8Array(raw, byteOffset, byteLength)) text += String.fromCharCode(byte);
+  return { bytes: btoa(text) };
+};
+
+/** @type {(message: string | {bytes: string}) => string | ArrayBuffer} */
+const fromJson = (message) =>
+  typeof message === "string"
+    ? message
+    : Uint8Array.from(atob(message.bytes), (one) => one.charCodeAt(0)).buffer;
+
+/** The conversation is over; no request of it will be answered. */
+class Gone extends Error {}
+
+/** A link of plain requests: POST to send, and one request after another to receive. */
+class PollLink {
+  /** @type {LinkEvents} */ #events;
+  /** @type {URL} */ #url;
+  /** @type {(link: PollLink) => Promise<void>} */ #receive;
+  /** @type {Data[]} */ #outbox = []; // from the first one that the server may not have
+  #first = 1; // its number
+  #sending = false;
+  #token = "";
+  #heard = 0; // when the server last answered
+  #ended = false;
+  #over = new AbortController();
+  /** The number of the last message that came. */ after = 0;
+  /** Seconds. */ poll = 0;
+  #idle = 0;
+  isOpen = false;
+
+  /** @param {Target} target @param {LinkEvents} events
+   *  @param {(link: PollLink) => Promise<void>} receive until the end */
+  constructor({ poll }, events, receive) {
+    this.#url = poll;
+    this.#events = events;
+    this.#receive = receive;
+    this.#begin();
+  }
+
+  async #begin() {
+    try {
+      const init = { method: "POST", body: "{}" };
+      const answer = await this.#fetch(this.#url, init, this.#over.signal);
+      if (!answer.ok) throw new Gone(`refused with ${answer.status}`);
+      const { token, poll, idle } = await answer.json();
+      [this.#token, this.poll, this.#idle] = [token, poll, idle];
+      this.#heard = performance.now();
+      await this.#receive(this);
+    } catch (error) {
+      this.end({ code: ABNORMAL, reason: error instanceof Gone ? error.message : "" });
+    }
+  }
+
+  /** Messages go both ways now. */
+  opened() {
+    if (!this.isOpen) this.#events.opened("");
+    this.isOpen = true;
+  }
+
+  /** @param {any} message */
+  received(message) {
+    if (this.#ended) return;
+    this.after += 1;
+    this.#events.message(fromJson(message));
+  }
+
+  /** Try no longer to make it work. @param {Closing} closing */
+  abandon(closing) {
+    const body = JSON.stringify({ close: {} });
+    this.#fetch(this.#url, { method: "POST", body }, null).catch(() => {});
+    this.end(closing, true);
+  }
+
+  /** @param {Closing} closing @param {boolean} [unfit] */
+  end(closing, unfit) {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#over.abort();
+    this.#events.closed(closing, unfit);
+  }
+
+  /** @param {Data} data */
+  send(data) {
+    this.#outbox.push(data);
+    this.#pump().catch(({ code = ABNORMAL, message }) => this.end({ code, reason: message }));
+  }
+
+  unsent() {
+    return this.#outbox.reduce((sum, data) => sum + sizeOf(data), 0);
+  }
+
+  async close(code = 1000, reason = "") {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#over.abort();
+    if (this.#token) {
+      const messages = await Promise.all(this.#outbox.map(toJson));
+      const body = JSON.stringify({ first: this.#first, messages, close: { code, reason } });
+      await this.#fetch(this.#url, { method: "POST", body }, null).catch(() => {});
+    }
+    this.#events.closed(this.#token ? { code, reason } : { code: ABNORMAL, reason: "" });
+  }
+
+  async #pump() {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#outbox.length && !this.#ended) {
+      let [count, size] = [0, 0];
+      do size += sizeOf(this.#outbox[count++]);
+      while (count < Math.min(BATCH, this.#outbox.length) && size < BATCH_SIZE);
+      const messages = await Promise.all(this.#outbox.slice(0, count).map(toJson));
+      const body = JSON.stringify({ first: this.#first, messages });
+      const read = (/** @type {Response} */ answer) => answer.json();
+      const { received } = await this.ask({ method: "POST", body }, this.#idle, read);
+      if (received < this.#first) await sleep(500); // it ends; the reason is on its way
+      this.#outbox.splice(0, received + 1 - this.#first);
+      this.#first = received + 1;
+    }
+    this.#sending = false;
+  }
+
+  /**
+   * Ask until there is an answer; what is asked may be asked twice.
+   *
+   * @template T
+   * @param {RequestInit} init @param {number} seconds of one attempt
+   * @param {(answer: Response, controller: AbortController) => Promise<T>} read
+   * @returns {Promise<T>}
+   */
+  async ask(init, seconds, read) {
+    for (let pause = 250; ; pause = Math.min(2 * pause, 4_000)) {
+      const controller = new AbortController();
+      const stop = () => controller.abort();
+      this.#over.signal.addEventListener("abort", stop);
+      const timer = setTimeout(stop, 1_000 * seconds);
+      try {
+        const url = new URL(this.#url);
+        if (init.method !== "POST") url.searchParams.set("after", String(this.after));
+        const answer = await this.#fetch(url, init, controller.signal);
+        if (answer.status === 413) throw Object.assign(new Gone("too large"), { code: TOO_BIG });
+        if (!answer.ok && !LATER.has(answer.status)) throw new Gone("the conversation is gone");
+        if (answer.ok) {
+          this.#heard = performance.now();
+          const found = await read(answer, controller);
+          this.#heard = performance.now();
+          return found;
+        }
+      } catch (error) {
+        if (error instanceof Gone || this.#ended) throw error;
+      } finally {
+        clearTimeout(timer);
+        this.#over.signal.removeEventListener("abort", stop);
+      }
+      if (performance.now() - this.#heard > 1_000 * this.#idle) throw new Gone("no answer");
+      await sleep(pause);
+    }
+  }
+
+  /** @param {URL} url @param {RequestInit} init @param {AbortSignal | null} signal */
+  #fetch(url, init, signal) {
+    /** @type {Record<string, string>} */
+    const headers = { ...init.headers };
+    if (init.method === "POST") headers["Content-Type"] = "application/json";
+    if (this.#token) headers["Fairway-Token"] = this.#token;
+    return fetch(url, { ...init, headers, signal, credentials: "include", cache: "no-store" });
+  }
+
+  get ended() {
+    return this.#ended;
+  }
+}
+
+/** Read a stream of events. @param {PollLink} link @param {Response} answer
+ *  @param {AbortController} controller of the request */
+async function readStream(link, answer, controller) {
+  const body = /** @type {ReadableStream<any>} */ (answer.body);
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let [rest, kind] = ["", ""];
+  for (;;) {
+    // Behind the first bytes something comes with every time of a poll.
+    const patience = link.isOpen ? 1_000 * (link.poll + 10) : FIRST_BYTES;
+    const timer = setTimeout(() => controller.abort(), patience);
+    const { value, done } = await reader.read().finally(() => clearTimeout(timer));
+    if (done) return;
+    link.opened();
+    const lines = (rest + value).split("\n");
+    rest = /** @type {string} */ (lines.pop());
+    for (const line of lines) {
+      if (line.startsWith("event: ")) kind = line.slice(7);
+      if (!line.startsWith("data: ")) continue;
+      const data = JSON.parse(line.slice(6));
+      if (kind === "close") return link.end(data);
+      link.received(data);
+    }
+  }
+}
+
+/** Server-sent events. @type {Transport} */
+export const eventStream = {
+  name: "events",
+  open: (target, events) =>
+    new PollLink(target, events, async (link) => {
+      const init = { headers: { Accept: "text/event-stream" } };
+      const fit = setTimeout(() => {
+        if (link.isOpen || link.ended) return;
+        const closing = { code: ABNORMAL, reason: "no stream comes through" };
+        link.abandon(closing);
+      }, FIRST_BYTES);
+      try {
+        while (!link.ended)
+          await link.ask(init, 2 ** 21, (answer, controller) => readStream(link, answer, controller));
+      } finally {
+        clearTimeout(fit);
+      }
+    }),
+};
+
+/** One request after another. @type {Transport} */
+export const longPoll = {
+  name: "poll",
+  open: (target, events) =>
+    new PollLink(target, events, async (link) => {
+      link.opened();
+      while (!link.ended) {
+        const read = (/** @type {Response} */ answer) => answer.json();
+        const { messages, close } = await link.ask({}, link.poll + 10, read);
+        for (const message of messages) link.received(message);
+        if (close) link.end(close);
+      }
+    }),
+};
+
 /** @type {Options} */
 const DEFAULTS = {
   protocols: [],
-  transports: [webSocket],
+  transports: [webSocket, eventStream, longPoll],
+  poll: "/poll/",
   failures: 3,
   attempts: Infinity,
   delay: 1_000,
@@ -127,6 +383,7 @@ export class Connection extends EventTarget {
   /** @type {any} */ #timer = null; // of the handshake, or until the next attempt
   /** @type {Data[]} */ #outbox = [];
   #turn = 0; // which transport
+  #best = Infinity; // the most preferred one that ever opened
   #failures = 0; // handshakes that it failed in a row
   #attempt = 0; // retries since a link last settled
   #openedAt = NaN;
@@ -139,7 +396,10 @@ export class Connection extends EventTarget {
     const address = new URL(url, globalThis.document?.baseURI);
     address.protocol = address.protocol.replace(/^ws/, "http");
     address.hash = "";
-    this.#target = { url: address, protocols: this.#options.protocols };
+    const poll = new URL(this.#options.poll, address);
+    poll.pathname += address.pathname.slice(1);
+    poll.search = address.search;
+    this.#target = { url: address, poll, protocols: this.#options.protocols };
     const worked = this.#memory((storage, key) => storage.getItem(key));
     const turn = this.#options.transports.findIndex(({ name }) => name === worked);
     this.#turn = Math.max(0, turn);
@@ -199,11 +459,14 @@ export class Connection extends EventTarget {
 
   #connect() {
     const { transports, clock, handshake } = this.#options;
-    /** @type {(report: (fact: any) => void) => (fact: any) => void} */
-    const current = (report) => (fact) => this.#link === link && report(fact);
+    /** @type {(report: (...facts: any[]) => void) => (...facts: any[]) => void} */
+    const current =
+      (report) =>
+      (...facts) =>
+        this.#link === link && report(...facts);
     const opened = current((protocol) => this.#opened(protocol));
     const message = current((data) => this.dispatchEvent(new MessageEvent("message", { data })));
-    const closed = current((closing) => this.#closed(closing));
+    const closed = current((closing, unfit) => this.#closed(closing, unfit));
     const link = transports[this.#turn].open(this.#target, { opened, message, closed });
     this.#link = link;
     this.#timer = clock.after(handshake, () => {
@@ -215,18 +478,20 @@ export class Connection extends EventTarget {
   /** @param {string} protocol */
   #opened(protocol) {
     const { transport } = this;
+    this.#best = Math.min(this.#best, this.#turn);
+    const best = this.#options.transports[this.#best].name;
     this.#options.clock.cancel(this.#timer);
     this.#failures = 0;
     this.#openedAt = this.#options.clock.now();
-    this.#memory((storage, key) => storage.setItem(key, transport));
+    this.#memory((storage, key) => storage.setItem(key, best));
     this.#enter("open");
     this.#tell("open", { transport, protocol, again: this.#again });
     this.#again = true;
     for (const message of this.#outbox.splice(0)) this.send(message);
   }
 
-  /** @param {Closing} closing */
-  #closed(closing) {
+  /** @param {Closing} closing @param {boolean} [unfit] */
+  #closed(closing, unfit = false) {
     const { clock, settled, attempts, reconnect, transports, failures } = this.#options;
     const { delay, maxDelay, random } = this.#options;
     const unsent = this.#link?.unsent();
@@ -237,7 +502,9 @@ export class Connection extends EventTarget {
     if (success || closing.code === RESTART) this.#attempt = 0;
     if (this.#state === "closing" || this.#attempt >= attempts || !reconnect(closing))
       return this.#end(closing);
-    if (!opened) this.#failures = (this.#failures + 1) % failures;
+    // A link of another transport was a makeshift while the server was away.
+    if (opened) this.#turn = this.#best;
+    if (!opened) this.#failures = unfit ? 0 : (this.#failures + 1) % failures;
     if (!opened && this.#failures === 0) this.#turn = (this.#turn + 1) % transports.length;
     // Full jitter: clients that lost one server together come back spread out.
     const wait = random() * Math.min(maxDelay, delay * 2 ** this.#attempt);
@@ -257,9 +524,7 @@ export class Connection extends EventTarget {
   /** @param {Data} message */
   #keep(message) {
     const { outbox, outboxSize } = this.#options;
-    /** @type {(sum: number, data: any) => number} */
-    const add = (sum, data) => sum + (data.size ?? data.byteLength ?? data.length);
-    const size = [...this.#outbox, message].reduce(add, 0);
+    const size = [...this.#outbox, message].reduce((sum, data) => sum + sizeOf(data), 0);
     if (this.#state === "closing" || this.#state === "closed") return this.#drop(message, "closed");
     if (this.#outbox.length >= outbox || size > outboxSize) return this.#drop(message, "full");
     return this.#outbox.push(message) > 0;
