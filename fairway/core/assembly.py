@@ -184,14 +184,19 @@ def make_policy(settings: Settings, plugins: Plugins) -> LayerPolicy:
         default = declared.get(channel, (USER_CAPACITY, "none"))[0]
         return int(_first(capacities, channel, default))
 
+    # Without patterns there is nothing to remember, and each client has a channel.
+    ordered = {name for name, (_, ordering) in declared.items() if ordering == "peer"}
+
+    def declared_expiry(channel: str) -> float:
+        return ORDERED_EXPIRY if channel in ordered else EXPIRY
+
     @lru_cache(maxsize=10_000)
     def expiry(channel: str) -> float:
-        ordered = declared.get(channel, (0, "none"))[1] == "peer"
-        return _first(expiries, channel, ORDERED_EXPIRY if ordered else EXPIRY)
+        return _first(expiries, channel, declared_expiry(channel))
 
     return LayerPolicy(
         capacity=capacity,
-        expiry=expiry,
+        expiry=expiry if expiries else declared_expiry,
         max_content=settings.max_content,
         version=settings.bus_version or VERSION,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fairway.core.bus import channels, registry
-from fairway.core.bus.channels import Channel, Group, Outbox, buffering
+from fairway.core.bus.channels import Channel, Group, Outbox
 from fairway.core.bus.layer import (
     ChannelLayer,
     GroupAdd,
@@ -67,7 +67,7 @@ def test_a_full_channel_raises_at_once(layer: ChannelLayer) -> None:
 def test_inside_of_a_consumer_operations_are_held_in_order(
     layer: ChannelLayer,
 ) -> None:
-    with buffering(Outbox(layer)) as outbox:
+    with Outbox(layer) as outbox:
         Channel("in").send({"a": 1}, expiry=5)
         Group("room").add("in")
         Group("room").send({"a": 2}, exclude=[Channel("out")])
@@ -84,7 +84,7 @@ def test_inside_of_a_consumer_operations_are_held_in_order(
 
 def test_content_is_encoded_at_the_call(layer: ChannelLayer) -> None:
     content = {"a": 1}
-    with buffering(Outbox(layer)) as outbox:
+    with Outbox(layer) as outbox:
         Channel("in").send(content)
         content["a"] = 2
 
@@ -92,7 +92,7 @@ def test_content_is_encoded_at_the_call(layer: ChannelLayer) -> None:
 
 
 def test_immediately_leaves_from_inside_of_a_consumer(layer: ChannelLayer) -> None:
-    with buffering(Outbox(layer)) as outbox:
+    with Outbox(layer) as outbox:
         Channel("in").send({"a": 1}, immediately=True)
 
         assert waiting(layer) == 1
@@ -101,7 +101,7 @@ def test_immediately_leaves_from_inside_of_a_consumer(layer: ChannelLayer) -> No
 
 def test_another_layer_than_the_consumers_is_not_held(layer: ChannelLayer) -> None:
     other = MemoryLayer("memory://", LayerPolicy())
-    with buffering(Outbox(other)) as outbox:
+    with Outbox(other) as outbox:
         Channel("in", layer).send({"a": 1})
         Channel("in").send({"a": 2})
 
@@ -122,7 +122,7 @@ def commits() -> Iterator[list[Callable[[], Any]]]:
 def test_on_commit_leaves_after_the_transaction(
     layer: ChannelLayer, commits: list[Callable[[], Any]]
 ) -> None:
-    with buffering(Outbox(layer)) as outbox:
+    with Outbox(layer) as outbox:
         Channel("in").send({"a": 1}, on_commit=True)
     assert (waiting(layer), outbox.operations) == (0, [])
 
@@ -161,7 +161,7 @@ def test_async_operations_of_a_consumer_are_held(layer: ChannelLayer) -> None:
         await Channel("in").asend({"a": 1})
         await Group("room").asend({"a": 2})
 
-    with buffering(Outbox(layer)) as outbox:
+    with Outbox(layer) as outbox:
         asyncio.run(scenario())
 
     assert len(outbox.operations) == 2

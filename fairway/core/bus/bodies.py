@@ -14,7 +14,15 @@ from fairway.core.bus.layer import CONTROL_EXPIRY, LayerPolicy, Operation
 from fairway.core.bus.record import Body, Kind
 from fairway.core.names import local_of
 
-__all__ = ["body_of", "capacity_of", "expiry_of", "is_control", "queue_of", "sent"]
+__all__ = [
+    "body_of",
+    "capacity_of",
+    "expiry_of",
+    "is_control",
+    "put",
+    "queue_of",
+    "sent",
+]
 
 _FIRST_CONTROL = int(Kind.ADD)
 
@@ -86,6 +94,21 @@ def sent(send: op.Send, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
         body = record.Message(local, Raw(send.content))
         return mailbox + mark, Kind.MESSAGE, body, expiry
     return mailbox + mark, *_sent(send), expiry
+
+
+def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
+    """Return queue, kind, body and expiry of any operation but a group send.
+
+    The two that end nearly every message are written out: each call costs more than
+    what it says.
+    """
+    if isinstance(operation, op.Send):
+        return sent(operation, policy)
+    if isinstance(operation, op.Done):
+        mailbox, mark, local = operation.reply_channel.partition("!")
+        done = record.Done(local, operation.order, operation.state)
+        return mailbox + mark, Kind.DONE, done, CONTROL_EXPIRY
+    return queue_of(operation), *body_of(operation), expiry_of(operation, policy)
 
 
 def capacity_of(queue: str, policy: LayerPolicy) -> int:

@@ -1,7 +1,7 @@
 """Channel and Group: how code sends, from anywhere.
 
-Inside a consumer, operations are held until it ends (`buffering`); elsewhere they leave
-at once.
+Inside a consumer, operations are held until it ends (`Outbox`); elsewhere they leave at
+once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 from fairway.core.bus import registry
 from fairway.core.bus.layer import (
@@ -23,19 +23,29 @@ from fairway.core.bus.layer import (
 from fairway.core.content import Content, encode_content
 from fairway.core.names import check_channel, check_group
 
-__all__ = ["Channel", "Group", "Outbox", "buffering", "send_held", "set_after_commit"]
+__all__ = ["Channel", "Group", "Outbox", "send_held", "set_after_commit"]
 
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
 
 class Outbox:
-    """Operations of one consumer, in program order, until it ends."""
+    """Operations of one consumer, in program order, until it ends.
 
-    __slots__ = ("layer", "operations")
+    As a context it holds those of the code in it; whoever entered it applies them.
+    """
+
+    __slots__ = ("_token", "layer", "operations")
 
     def __init__(self, layer: ChannelLayer) -> None:
         self.layer = layer
         self.operations: list[Operation] = []
+
+    def __enter__(self) -> Self:
+        self._token = _outbox.set(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _outbox.reset(self._token)
 
 
 _outbox: ContextVar[Outbox | None] = ContextVar("fairway_outbox", default=None)
@@ -46,25 +56,6 @@ def set_after_commit(after_commit: AfterCommit) -> None:
     """Say how to call something after the current transaction."""
     global _after_commit
     _after_commit = after_commit
-
-
-class buffering:  # noqa: N801
-    """Hold operations of this context in `outbox`; the caller applies them.
-
-    A class, because it is entered for each message: a generator costs twice as much.
-    """
-
-    __slots__ = ("_outbox", "_token")
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-
-    def __enter__(self) -> Outbox:
-        self._token = _outbox.set(self._outbox)
-        return self._outbox
-
-    def __exit__(self, *error: object) -> None:
-        _outbox.reset(self._token)
 
 
 def send_held() -> None:

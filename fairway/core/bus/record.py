@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -181,7 +181,7 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
 _KINDS: dict[int, Kind] = {int(kind): kind for kind in Kind}
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True):
     """What was read; times are seconds of the bus's clock."""
 
     kind: Kind
@@ -214,23 +214,30 @@ def unpack(record: bytes) -> Record:
     Raises:
         RecordError: it is none, or of an unknown version or kind.
     """
-    if len(record) <= _START.size:
+    size = len(record)
+    if size <= _START.size:
         raise RecordError(f"a record has more than {_START.size} bytes")
     version = record[0]
     if version not in READABLE:
         raise RecordError(_explain(version), version)
     header = _START if version < _SENT_SINCE else _HEADER
-    if len(record) <= header.size:
-        raise RecordError(f"this record has more than {header.size} bytes", version)
-    _, number, deadline, *sent = header.unpack_from(record)
+    start = header.size
+    if size <= start:
+        raise RecordError(f"this record has more than {start} bytes", version)
+    sent = None
+    if version < _SENT_SINCE:
+        _, number, deadline = _START.unpack_from(record)
+    else:
+        _, number, deadline, milliseconds = _HEADER.unpack_from(record)
+        sent = milliseconds / 1000
     kind = _KINDS.get(number)
     if kind is None:
         raise RecordError(f"record kind {number} is unknown", version)
     try:
-        body = _DECODERS[number].decode(memoryview(record)[header.size :])
+        body = _DECODERS[number].decode(memoryview(record)[start:])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"the body of a {kind.name} record: {error}") from error
-    return Record(kind, body, deadline / 1000, sent[0] / 1000 if sent else None)
+    return Record(kind, body, deadline / 1000, sent)
 
 
 def _explain(version: int) -> str:

@@ -164,16 +164,16 @@ class SimpleLayer(ChannelLayer):
         deliveries: list[Delivery] = []
         for queue, each in taken:
             try:
-                kind, body, deadline, sent = unpack(each)
+                read = unpack(each)
             except RecordError as error:
                 known = error.version is None or error.version in READABLE
                 reason = Drop.INVALID if known else Drop.VERSION
                 self.drops.add(queue, reason, detail=str(error))
                 continue
-            if deadline + ahead > now:
-                begun = None if sent is None else sent + ahead
-                local = deadline + ahead
-                deliveries.append(Delivery(queue, kind, body, local, begun))
+            deadline = read.deadline + ahead
+            if deadline > now:
+                sent = None if read.sent is None else read.sent + ahead
+                deliveries.append(Delivery(queue, read.kind, read.body, deadline, sent))
             else:
                 self.drops.add(queue, Drop.EXPIRED)
         return deliveries

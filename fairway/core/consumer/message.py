@@ -296,10 +296,11 @@ class Message:
             StateTooLarge: the state is above the limit.
             ConsumeLater: the channel session was created by somebody else meanwhile.
         """
-        opened = self.__dict__
+        opened, state = self.__dict__, self._state
         if session := opened.get("http_session"):
             identity.save_session(session)
-        state = self._state
+        if "channel_session" not in opened and (state is None or not state.is_open):
+            return
         if state is not None and self.is_shared:
             self._save_in_session(state)
             state = None

@@ -124,6 +124,8 @@ class Router:
         """Return the consumer of a message and what its route's groups matched."""
         content = message.content
         for rule in self._rules.get(message.channel, ()):
+            if not rule.conditions:
+                return rule.consumer, {}
             if (found := match(rule.conditions, content)) is not None:
                 return rule.consumer, found
         return None

@@ -40,6 +40,11 @@ class PeerState:
         self._own: Content = {}
 
     @property
+    def is_open(self) -> bool:
+        """Whether anybody looked at the values, and may have changed them."""
+        return self._values is not None
+
+    @property
     def values(self) -> Content:
         """What consumers see and change."""
         if self._values is None:

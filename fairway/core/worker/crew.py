@@ -16,6 +16,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from fairway.core.bus.layer import Delivery, Receiver
@@ -100,8 +102,9 @@ class CrewLoop:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
         left = []
-        while (delivery := self._next()) is not None:
-            left.append(delivery)
+        with suppress(IndexError):
+            while True:
+                left.append(self._batch.popleft())
         if self._error is not None:
             raise self._error
         return left
@@ -176,13 +179,11 @@ class CrewLoop:
 
     def _lead(self, me: Consume) -> bool:
         """Take and consume; returns whether to follow another, False at the end."""
-
-        def begins(kind: int) -> None:
-            self._begins(me, kind)
-
+        begins = partial(self._begins, me)
         while True:
-            delivery = self._next()
-            if delivery is None:
+            try:
+                delivery = self._batch.popleft()
+            except IndexError:
                 if not self._take():
                     return False
                 continue
@@ -195,12 +196,6 @@ class CrewLoop:
                 return True
             if self._out.age() > _ALARM:
                 self._out.flush()
-
-    def _next(self) -> Delivery | None:
-        try:
-            return self._batch.popleft()
-        except IndexError:
-            return None
 
     def _take(self) -> bool:
         """Send what is ready and fill the batch; returns False at the end of taking."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import sys
 import time
 
-from msgspec import Raw
-
 from fairway.core.bus import record
 from fairway.core.bus.layer import Busy, Delivery, Done, Lost, Send
 from fairway.core.consumer.control import ConsumeLater
@@ -119,13 +117,13 @@ class RecordRunner:
         body = delivery.body
         try:
             if isinstance(body, record.Message):
-                return [_read(body.content)]
+                return [decode_content(body.content)]
             if not isinstance(body, record.Event) or not body.events:
                 raise ValueError(f"{delivery.kind.name} records are for mailboxes")
-            envelope = _read(body.envelope)
+            envelope = decode_content(body.envelope)
             if not isinstance(envelope.get("reply_channel"), str):
                 raise ValueError("an event without a reply channel")
-            return [envelope | _read(event) for event in body.events]
+            return [envelope | decode_content(event) for event in body.events]
         except ValueError as error:
             self._layer.drops.add(delivery.channel, Drop.INVALID, detail=str(error))
             return []
@@ -203,7 +201,7 @@ class RecordRunner:
         self, delivery: Delivery, body: record.Event, message: Message, index: int
     ) -> None:
         """Send what is left of a record again; its host waits on."""
-        first = _read(body.events[index])
+        first = decode_content(body.events[index])
         again = _write({**first, RETRIES: message.retries + 1})
         reply_channel = message["reply_channel"]
         send = Send(
@@ -219,10 +217,6 @@ class RecordRunner:
             [Busy(reply_channel, body.order), send],
             otherwise=[*self._messages.failure(message), lost],
         )
-
-
-def _read(raw: Raw) -> Content:
-    return decode_content(raw)
 
 
 def _write(content: Content) -> Encoded:

@@ -14,7 +14,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 
-from fairway.core.bus.channels import Outbox, buffering
+from fairway.core.bus.channels import Outbox
 from fairway.core.bus.layer import ChannelLayer, Operation, Send
 from fairway.core.consumer.control import MAX_RETRIES, ConsumeLater, ControlFlow
 from fairway.core.consumer.matching import Consumer
@@ -93,7 +93,7 @@ class MessageRunner:
         if self._tells_start:
             self._notify("fairway_consumer_started", message)
         error: Exception | None = None
-        kind = hash((id(consumer), str(message.path)))
+        kind = hash((id(consumer), str(message.content.get("path"))))
         begins(kind)
         started = time.monotonic()
         try:
@@ -112,7 +112,8 @@ class MessageRunner:
         finally:
             took = time.monotonic() - started
             self._pace.add(kind, took)
-            self.timings.add((message.channel, self._name_of(consumer)), took)
+            name = self._names.get(id(consumer)) or self._name_of(consumer)
+            self.timings.add((message.channel, name), took)
         if self._tells_finish:
             self._notify("fairway_consumer_finished", message, error=error)
         return operations
@@ -134,24 +135,21 @@ class MessageRunner:
         self._notify("fairway_consumer_failed", message, exception=error)
 
     def _name_of(self, consumer: Consumer) -> str:
-        """Return what metrics call a consumer; the router keeps all that there are."""
-        name = self._names.get(id(consumer))
-        if name is None:
-            owner = getattr(consumer, "__self__", consumer)  # of a class's `consume`
-            named = owner if hasattr(owner, "__qualname__") else type(owner)
-            name = f"{named.__module__}.{named.__qualname__}"
-            self._names[id(consumer)] = name
+        """Find what metrics call a consumer; the router keeps all that there are."""
+        owner = getattr(consumer, "__self__", consumer)  # of a class's `consume`
+        named = owner if hasattr(owner, "__qualname__") else type(owner)
+        name = f"{named.__module__}.{named.__qualname__}"
+        self._names[id(consumer)] = name
         return name
 
     def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
-        outbox = Outbox(self.layer)
-        with buffering(outbox):
+        with Outbox(self.layer) as outbox:
             result = consumer(message, **message.kwargs)
             if result is not None and inspect.isawaitable(result):
                 # Its synchronous parts, such as the ORM, run in this thread.
                 async_to_sync(_completed)(result)
             message.save()
-            if self._has_left(message):
+            if message.channel.endswith(".disconnect") and self._is_owned(message):
                 message.forget_peer()
         return outbox.operations
 
@@ -186,9 +184,7 @@ class MessageRunner:
             return []
         return [Send(reply_channel, encode_content(content))]
 
-    def _has_left(self, message: Message) -> bool:
-        if not message.channel.endswith(".disconnect"):
-            return False
+    def _is_owned(self, message: Message) -> bool:
         spec = self._spec(message)
         return spec is not None and spec.peers == "owned"
 

@@ -30,17 +30,18 @@ def read_records(
     """
     deliveries: list[Delivery] = []
     expired = 0
+    ahead = clock.local(0.0)
     for each in records:
         try:
-            kind, body, deadline, sent = unpack(each)
+            read = unpack(each)
         except RecordError as error:
             known = error.version is None or error.version in READABLE
             drops.add(queue, Drop.INVALID if known else Drop.VERSION, detail=str(error))
             continue
-        local = clock.local(deadline)
-        if local > now:
-            begun = None if sent is None else clock.local(sent)
-            deliveries.append(Delivery(queue, kind, body, local, begun))
+        deadline = read.deadline + ahead
+        if deadline > now:
+            sent = None if read.sent is None else read.sent + ahead
+            deliveries.append(Delivery(queue, read.kind, read.body, deadline, sent))
         else:
             expired += 1
     if expired:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fairway.core.bus import layer as op
-from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, queue_of
+from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, put
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import Body, Kind, pack
+from fairway.core.bus.record import pack
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -51,9 +51,6 @@ class _Push:
         self.records: list[bytes] = []
         self.owners: list[int] = []
         self.size = 0
-
-    def is_full(self) -> bool:
-        return len(self.records) >= _PUSH_RECORDS or self.size >= _PUSH_BYTES
 
 
 class Flush:
@@ -118,9 +115,9 @@ class Flush:
     def second(self, answers: Sequence[Answer]) -> list[Command]:
         """Return the commands that append records."""
         for index, operation in enumerate(self._operations):
-            asked = self._asked.get(index)
+            asked = self._asked.get(index) if self._asked else None
             if asked is None:
-                self._append(index, queue_of(operation), *self._record(index))
+                self._put(index, operation)
             elif isinstance(operation, op.GroupSend):
                 self._fan_out(index, operation, answers[asked : asked + 2])
             else:
@@ -171,7 +168,7 @@ class Flush:
             case _:
                 told = False
         if told and self._outcomes[index] is Outcome.ACCEPTED:
-            self._append(index, queue_of(operation), *self._record(index))
+            self._put(index, operation)
 
     def _fan_out(
         self, index: int, send: op.GroupSend, answers: Sequence[Answer]
@@ -183,7 +180,10 @@ class Flush:
             self._note(index, Outcome.UNAVAILABLE)
             return
         if mailboxes:
-            record, life = self._record(index)
+            life = expiry_of(send, self._policy)
+            record = pack(
+                *body_of(send), self._now, life=life, version=self._policy.version
+            )
             for name in mailboxes:
                 mailbox = name.decode()
                 lease = self._keys.lease(mailbox)
@@ -193,19 +193,14 @@ class Flush:
             for name in plain:
                 channel = name.decode()
                 if channel not in send.exclude:
-                    one = op.Send(channel, send.content)
-                    record = self._pack(*body_of(one), life)
-                    self._append(index, queue_of(one), record, life)
+                    self._put(index, op.Send(channel, send.content, life))
 
-    def _record(self, index: int) -> tuple[bytes, float]:
-        """Return the record of an operation, and for how many seconds it lives."""
-        operation = self._operations[index]
-        kind, body = body_of(operation)
-        life = expiry_of(operation, self._policy)
-        return self._pack(kind, body, life), life
-
-    def _pack(self, kind: Kind, body: Body, life: float) -> bytes:
-        return pack(kind, body, self._now, life=life, version=self._policy.version)
+    def _put(self, index: int, operation: Operation) -> None:
+        """Append the record of an operation to its queue."""
+        queue, kind, body, life = put(operation, self._policy)
+        version = self._policy.version
+        record = pack(kind, body, self._now, life=life, version=version)
+        self._append(index, queue, record, life)
 
     def _append(
         self,
@@ -217,14 +212,19 @@ class Flush:
         lease: str | None = None,
     ) -> None:
         push = self._open.get(queue)
-        if push is None or push.is_full():
+        if (
+            push is None
+            or len(push.records) >= _PUSH_RECORDS
+            or push.size >= _PUSH_BYTES
+        ):
             push = self._open[queue] = _Push(queue)
             self._pushes.append(push)
         push.records.append(record)
         push.size += len(record)
         push.owners.append(index)
         push.lease = push.lease or lease
-        push.life = max(push.life, life)
+        if life > push.life:
+            push.life = life
 
     def _command(self, push: _Push) -> Command:
         keys = [self._keys.queue(push.queue)]
@@ -240,7 +240,8 @@ class Flush:
         if expired:
             self.dropped.append((push.queue, Drop.EXPIRED, expired))
         if not lapsed and not left_out:
-            for owner in push.owners:
+            # Without groups each operation has this one step: nothing to join it to.
+            for owner in push.owners if self._asked else ():
                 self._note(owner, Outcome.ACCEPTED)
             return
         refused = set(left_out)

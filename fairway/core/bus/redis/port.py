@@ -71,7 +71,9 @@ class RedisPort(LayerPort):
 
     def post(self, operation: Operation, done: OutcomeDone | None = None) -> None:
         """Carry out an operation together with all others of this loop tick."""
-        self._post(_Posted(operation, done))
+        self._posted.append(_Posted(operation, done))
+        if not self._scheduled:
+            self._schedule()
 
     async def apply(
         self, operations: Sequence[Operation], timeout: float = APPLY_TIMEOUT
@@ -92,8 +94,9 @@ class RedisPort(LayerPort):
             _Posted(operation, partial(done, index))
             for index, operation in enumerate(operations)
         ]
-        for each in posted:
-            self._post(each)
+        self._posted += posted
+        if posted and not self._scheduled:
+            self._schedule()
         try:
             if posted:
                 with suppress(TimeoutError):
@@ -148,12 +151,10 @@ class RedisPort(LayerPort):
         """Drop a mailbox that closed."""
         self._mailboxes.remove(mailbox)
 
-    def _post(self, posted: _Posted) -> None:
-        self._posted.append(posted)
-        if not self._scheduled:
-            self._scheduled = True
-            self._line.start()
-            self.loop.call_soon(self._flush)
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._line.start()
+        self.loop.call_soon(self._flush)
 
     def _withdraw(self, posted: list[_Posted]) -> set[_Posted]:
         """Take back what was not written yet, and return it."""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fairway.core.bus.channels import Channel, Outbox, buffering
+from fairway.core.bus.channels import Channel, Outbox
 from fairway.core.content import Content
 from fairway.plugins.http.credit import ClientLeft, ClientStalled, Credit
 from fairway.plugins.http.request import FairwayRequest
@@ -68,7 +68,7 @@ def test_a_stream_sends_each_part_and_then_its_end(host: Host) -> None:
 
 def test_what_a_view_sent_does_not_wait_for_the_end_of_its_stream(host: Host) -> None:
     request = FairwayRequest(host.message())
-    with buffering(Outbox(host.layer)):
+    with Outbox(host.layer):
         Channel("told").send({"text": "a stream begins"})
         ResponseStream(request, {"status": 200, "headers": []}).write(b"part")
 
