@@ -48,7 +48,14 @@ from fairway.core.plugin.deadline import Deadline
 from fairway.core.plugin.hookspecs import Check, Filter, ProcessInfo, hookimpl
 from fairway.core.plugin.host import Host, Peer, Refusal, Site
 from fairway.core.plugin.origin import check_origin, is_origin_pattern
-from fairway.core.plugin.protocol import BaseProtocol, Emit, Hangup, Step, Write
+from fairway.core.plugin.protocol import (
+    BaseProtocol,
+    Emit,
+    Hangup,
+    Invalid,
+    Step,
+    Write,
+)
 from fairway.core.plugin.spec import API_VERSION, Event, ProtocolSpec
 from fairway.core.plugin.stream_protocol import StreamMapping, StreamProtocol
 from fairway.core.plugin.web import Exchange, Headers, Mount, MountPoint, RequestHead
@@ -109,6 +116,7 @@ __all__ = [
     "Hangup",
     "Headers",
     "Host",
+    "Invalid",
     "LayerPolicy",
     "LayerPort",
     "LayerUnavailable",

@@ -103,14 +103,17 @@ def run_manage(
 
 @contextmanager
 def run_python(
-    folder: str | Path, *arguments: str, environment: Mapping[str, str] | None = None
+    folder: str | Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    python: str | Path = sys.executable,
 ) -> Iterator[Process]:
     """Run Python in a folder of the repository as `run_manage` does."""
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs, "output")
         with log.open("wb") as output:
             child = subprocess.Popen(
-                [sys.executable, *arguments],
+                [str(python), *arguments],
                 cwd=ROOT / folder,
                 env=_environment() | dict(environment or {}),
                 stdout=output,

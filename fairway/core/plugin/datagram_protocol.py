@@ -33,6 +33,7 @@ from fairway.core.plugin.protocol import (
     ConfigT,
     Emit,
     Hangup,
+    Invalid,
     Write,
 )
 from fairway.core.plugin.rates import AddressRates
@@ -182,6 +183,8 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
                     self.host.emit(peer, channel, content)
                 case Write(data=data):
                     self._write(peer, data)
+                case Invalid(reason=reason):
+                    self.host.drop(Drop.INVALID, peer, reason)
                 case Hangup():
                     self._forget(peer)
 

@@ -15,7 +15,7 @@ from fairway.core.content import Content
 from fairway.core.plugin.host import Host, Peer, Refusal
 from fairway.core.settings import Config
 
-__all__ = ["BaseProtocol", "ConfigT", "Emit", "Hangup", "Step", "Write"]
+__all__ = ["BaseProtocol", "ConfigT", "Emit", "Hangup", "Invalid", "Step", "Write"]
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -39,7 +39,16 @@ class Hangup(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
-Step: TypeAlias = Emit | Write | Hangup
+class Invalid(Struct, frozen=True, gc=False):
+    """Step: count what the peer sent as invalid; an answer and `Hangup` go beside it.
+
+    Unlike `RemoteProtocolError`, it leaves what came before in the same bytes alone.
+    """
+
+    reason: str
+
+
+Step: TypeAlias = Emit | Write | Hangup | Invalid
 
 
 class BaseProtocol(Generic[ConfigT]):

@@ -16,6 +16,7 @@ from fairway.core.plugin.protocol import (
     ConfigT,
     Emit,
     Hangup,
+    Invalid,
     Step,
     Write,
 )
@@ -39,8 +40,8 @@ class StreamMapping(Generic[ConfigT]):
 
         Raises:
             RemoteProtocolError: they break the protocol; that is counted, and the
-                connection is closed. To say something before, return `Write` and
-                `Hangup` instead.
+                connection is closed. To say something before, and to keep the events
+                before it, return `Invalid`, `Write` and `Hangup` instead.
         """
         raise NotImplementedError
 
@@ -140,6 +141,8 @@ class _Connection(Generic[ConfigT]):
                     self._host.emit(self.peer, channel, content)
                 case Write(data=data):
                     self.stream.write(data)
+                case Invalid(reason=reason):
+                    self._host.drop(Drop.INVALID, self.peer, reason)
                 case Hangup():
                     self.stream.close()
         self._deadline.update()

@@ -15,6 +15,7 @@ from fairway.management.subcommands.plugins import InstalledPlugins
 from fairway.management.subcommands.protocols import Protocols
 from fairway.management.subcommands.routes import Routes
 from fairway.management.subcommands.send import SendMessage
+from fairway.management.subcommands.startplugin import StartPlugin
 from fairway.management.subcommands.top import Top
 
 SUBCOMMANDS: dict[str, Subcommand] = {
@@ -26,14 +27,15 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         Doctor(),
         Top(),
         SendMessage(),
+        StartPlugin(),
     )
 }
 
 
 class Command(BaseCommand):
-    """`fairway protocols | plugins | routes | doctor | top | send`."""
+    """`fairway protocols | plugins | routes | doctor | top | send | startplugin`."""
 
-    help = "Shows what a site is made of and how it does, and sends messages."
+    help = "Shows a site and how it does, sends messages, begins plugins."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the subcommands."""
@@ -47,8 +49,8 @@ class Command(BaseCommand):
             subcommand.add_arguments(own)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run; the doctor tells of failed system checks himself."""
-        if options["subcommand"] == Doctor.name:
+        """Run, after Django's system checks where the subcommand needs a sound site."""
+        if not SUBCOMMANDS[options["subcommand"]].checks_site:
             options["skip_checks"] = True
         return super().execute(*args, **options)
 

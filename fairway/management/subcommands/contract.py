@@ -17,6 +17,8 @@ class Subcommand(ABC):
     name: ClassVar[str]
     help: ClassVar[str]
     """One line for the list of subcommands."""
+    checks_site: ClassVar[bool] = True
+    """Whether Django's system checks have to pass before it runs."""
 
     @abstractmethod
     def add_arguments(self, parser: ArgumentParser) -> None:

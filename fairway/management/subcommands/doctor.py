@@ -27,6 +27,7 @@ class Doctor(Subcommand):
 
     name = "doctor"
     help = "Find what is wrong with the site, and what to do about it."
+    checks_site = False  # it tells of them itself
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
