@@ -28,7 +28,7 @@ LARGEST_DATAGRAM = 65_507
 class DatagramConfig(Config, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A section of the settings for a protocol of datagrams; subclass it."""
 
-    bind: list[str] = []
+    bind: Sequence[str] = ()
     """Where to listen: `udp:9999`, `udp:127.0.0.1:9999`, `udp:[::1]:9999`, or
     `udp:9999:group=239.1.2.3,interface=192.0.2.1` to join a multicast group; the
     interface is an address, of IPv6 a name such as `eth0`."""
