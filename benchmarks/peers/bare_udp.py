@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from twisted.internet.protocol import DatagramProtocol
@@ -18,11 +19,11 @@ class _Echo(DatagramProtocol):
 
 def main(port: int) -> None:
     """Echo on a port of 127.0.0.1 until terminated."""
-    install_reactor(new_loop())
-    from twisted.internet import reactor  # the one that was installed
-
-    reactor.listenUDP(port, _Echo(), "127.0.0.1", 65_536)  # type: ignore[attr-defined]
-    reactor.run()
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    reactor = install_reactor(loop)
+    reactor.listenUDP(port, _Echo(), "127.0.0.1", 65_536)
+    loop.run_forever()
 
 
 if __name__ == "__main__":

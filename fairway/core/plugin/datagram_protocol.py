@@ -116,13 +116,13 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
                 steps = self._mapping.received(data, now)
             else:
                 steps = self._mapping.unproved(data, now)
-                match steps:
-                    case [Challenge() as challenge]:
-                        self._challenge(key, len(data), challenge, now)
-                        return
-                    case [Prove(cookie=cookie), *steps]:
-                        self._check(cookie, address, now)
-                        proved = True
+                first = steps[0] if steps else None
+                if isinstance(first, Challenge):
+                    self._challenge(key, len(data), first, now)
+                    return
+                if isinstance(first, Prove):
+                    self._check(first.cookie, address, now)
+                    proved = True
             if peer is None:
                 peer = self._open(_Sender(key, now, proved))
         except RemoteProtocolError as error:
@@ -178,15 +178,14 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
 
     def _perform(self, peer: Peer, steps: Sequence[DatagramStep]) -> None:
         for step in steps:
-            match step:
-                case Emit(channel=channel, content=content):
-                    self.host.emit(peer, channel, content)
-                case Write(data=data):
-                    self._write(peer, data)
-                case Invalid(reason=reason):
-                    self.host.drop(Drop.INVALID, peer, reason)
-                case Hangup():
-                    self._forget(peer)
+            if isinstance(step, Emit):
+                self.host.emit(peer, step.channel, step.content)
+            elif isinstance(step, Write):
+                self._write(peer, step.data)
+            elif isinstance(step, Hangup):
+                self._forget(peer)
+            elif isinstance(step, Invalid):
+                self.host.drop(Drop.INVALID, peer, step.reason)
 
     def _write(self, peer: Peer, data: bytes) -> None:
         sender: _Sender = peer.handle

@@ -53,6 +53,9 @@ class UdpMapping(DatagramMapping[UdpConfig]):
 
     def reply(self, content: Content, now: float) -> Sequence[Step]:
         """Make a datagram of a reply; a key whose value is None counts as absent."""
+        data = content.get("bytes")
+        if len(content) == 1 and type(data) is bytes and len(data) <= _LARGEST:
+            return (Write(data),)  # what nearly all replies are
         given = {key: value for key, value in content.items() if value is not None}
         steps: list[Step] = []
         if (data := _data_of(given)) is not None:
