@@ -124,6 +124,8 @@ class Provider(ABC):
 
         Raises:
             Unsent: the vendor did not take it, or cannot be reached.
+            TimeoutError: it was handed over and not answered, so nobody knows; it is
+                given up rather than sent twice.
         """
 
     async def stop(self) -> None:  # noqa: B027 -- not every provider has one

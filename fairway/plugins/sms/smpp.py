@@ -102,7 +102,7 @@ class SmppProvider(Provider):
         """Hand a message to the SMSC, part by part; raises as `Provider.send` says.
 
         What was written and not answered may be on its way, and a message of which a
-        part was taken is not begun anew; both are final.
+        part was taken is not begun anew.
         """
         if message.media:
             self.host.drop(Drop.UNSUPPORTED, detail="media by SMPP")
@@ -302,10 +302,8 @@ def _submission(message: Outgoing, part: bytes) -> dict[str, object]:
     }
 
 
-def _unknown() -> Unsent:
-    return Unsent(
-        "no answer of the SMSC: it may have been sent", final=True, code="unknown"
-    )
+def _unknown() -> TimeoutError:
+    return TimeoutError("no answer of the SMSC: it may have been sent")
 
 
 def _read_url(url: str) -> tuple[bool, tuple[str, int]]:

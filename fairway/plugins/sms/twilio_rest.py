@@ -32,7 +32,6 @@ _LATER = (408, 425, 429)
 _MAX_ANSWER = 256 * 1024
 _SERVICE = "MG"
 """Beginning of a messaging service's sid."""
-_UNKNOWN = "unknown"
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +119,8 @@ class Rest:
         """Send a text.
 
         Raises:
-            Unsent: Twilio refused it, cannot be reached, or did not answer. In the last
-                case the text may be on its way, so it is final.
+            Unsent: Twilio refused it, or cannot be reached.
+            TimeoutError: it did not answer, so the text may be on its way.
         """
         fields: dict[str, Any] = {"to": message.to}
         by = "messaging_service_sid" if _is_service(message.sender) else "from_"
@@ -151,11 +150,9 @@ class Rest:
             ValueError,
             TwilioException,
         ) as error:
-            raise Unsent(
-                "no answer of Twilio that can be read "
-                f"({type(error).__name__}): it may have been sent",
-                final=True,
-                code=_UNKNOWN,
+            raise TimeoutError(
+                f"no answer of Twilio that can be read ({type(error).__name__}): "
+                "it may have been sent"
             ) from error
 
     async def close(self) -> None:

@@ -143,9 +143,8 @@ def test_what_was_not_answered_when_the_link_was_lost_is_not_sent_again() -> Non
             await eventually(lambda: smsc.submitted)
             proxy.cut()
 
-            with pytest.raises(Unsent) as caught:
+            with pytest.raises(TimeoutError, match="may have been sent"):
                 await sending
-            assert (caught.value.final, caught.value.code) == (True, "unknown")
             await eventually(lambda: len(smsc.sessions) == 2)
             assert len(smsc.submitted) == 1
 
@@ -310,15 +309,14 @@ def test_a_wrong_password_stops_the_start_and_shows_nothing() -> None:
     asyncio.run(bare_smsc(work, refuse))
 
 
-def test_an_answer_that_does_not_come_is_final() -> None:
+def test_without_an_answer_nobody_knows() -> None:
     def silent(pdu: Any) -> bytes | None:
         return None if pdu.command == "submit_sm" else polite(pdu)
 
     async def work(port: int, seen: list[Any]) -> None:
         async with Account(port, timeout=0.3) as account:
-            with pytest.raises(Unsent) as caught:
+            with pytest.raises(TimeoutError, match="may have been sent"):
                 await account.provider.send(text())
-            assert (caught.value.final, caught.value.code) == (True, "unknown")
 
     asyncio.run(bare_smsc(work, silent))
 
