@@ -52,6 +52,8 @@ class TwilioApi:
     accepted: the parameters of each message that was taken, in order.
     refused: why others were not.
     answers: what the next requests get instead of being looked at.
+    busy: numbers whose next message gets 429, to be tried again after a second.
+    times: when there was a request, by number.
     opted_out: numbers that answer 21610.
     before: called before a request is answered.
     """
@@ -62,7 +64,8 @@ class TwilioApi:
         self.answers: list[Answer] = []
         self.opted_out: set[str] = set()
         self.before: Callable[[], None] = lambda: None
-        self.times: list[float] = []
+        self.busy: set[str] = set()
+        self.times: dict[str, list[float]] = {}
         self._connections: set[socket.socket] = set()
         api = self
 
@@ -110,7 +113,11 @@ class TwilioApi:
         return [fields["Body"][0] for fields in self.accepted]
 
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        self.times.append(time.monotonic())
+        to = parse_qs(body.decode()).get("To", [""])[0]
+        self.times.setdefault(to, []).append(time.monotonic())
+        if to in self.busy:
+            self.busy.discard(to)
+            return error(429, 20429, "Too Many Requests", Retry_After="1")
         if self.answers:
             return self.answers.pop(0)
         refusal = self._refusal(path, headers, body)

@@ -127,7 +127,7 @@ def test_a_refusal_says_whether_and_when_to_try_again(
 
     refusal = caught.value
     assert (refusal.final, refusal.retry_after, refusal.code) == (final, wait, code)
-    assert len(api.times) == 1
+    assert len(api.times["+46701234567"]) == 1
     assert TOKEN not in str(refusal)
 
 
