@@ -112,9 +112,10 @@ class Router:
         self._rows: list[tuple[str, str, str]] = []
         if routes is not None:
             self._add(routes, ())
-        for spec in self._specs:
-            if spec.routes is not None:
-                self._add(spec.routes, ())
+        for loaded in plugins.protocols.values():
+            if loaded.spec.routes is not None:
+                with plugins.lenient(loaded.plugin):
+                    self._add(loaded.spec.routes, ())
 
     def channels(self) -> list[str]:
         """Return all events of enabled protocols, then the routes' other channels."""

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -31,6 +32,13 @@ __all__ = ["DeclaredMount", "LoadedProtocol", "Plugins", "import_path", "install
 
 GROUP = "fairway"
 """The group of entry points; an entry's name is the plugin's name."""
+
+_FORMS: Mapping[str, type] = {
+    "fairway_protocols": ProtocolSpec,
+    "fairway_mounts": Mount,
+    "fairway_checks": Check,
+}
+"""What each hook that declares something returns a sequence of."""
 
 log = logging.getLogger("fairway.plugins")
 
@@ -136,6 +144,22 @@ class Plugins:
         collected = self._collect("fairway_checks", settings=self.settings)
         return [check for _, checks in collected for check in checks]
 
+    @contextmanager
+    def lenient(self, plugin: str) -> Iterator[None]:
+        """Take a plugin for failed when the block raises, where settings say so.
+
+        Raises:
+            PluginError: the block raised, and STRICT_PLUGINS is on.
+        """
+        try:
+            yield
+        except Exception as error:
+            named = PluginError(plugin, f"cannot be used: {error}")
+            if self.settings.strict_plugins:
+                raise named from error
+            self.failed[plugin] = named
+            log.error("plugin %s is left out: %s", plugin, named)
+
     def notify(self, hook: str, /, **arguments: Any) -> None:
         """Call a hook of all plugins; an exception is logged and goes no further."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
@@ -220,7 +244,14 @@ class Plugins:
         for implementation in implementations:
             if implementation.plugin_name == name:
                 for spec in _declared(name, implementation, {}):
-                    self._add_protocol(name, spec)
+                    try:
+                        self._add_protocol(name, spec)
+                    except FairwayError:
+                        raise
+                    except Exception as error:  # a field holds what it may not
+                        raise PluginError(
+                            name, f"has a wrong spec of {spec.name!r}: {error!r}"
+                        ) from error
 
     def _add_protocol(self, name: str, spec: ProtocolSpec) -> None:
         if spec.api != API_VERSION:
@@ -257,6 +288,8 @@ class Plugins:
 
 
 def _check_spec(plugin: str, spec: ProtocolSpec) -> None:
+    if not issubclass(spec.config, Config):
+        raise PluginError(plugin, f"{spec.name!r} has a config that is no Config")
     seen: set[str] = set()
     for event in spec.events:
         if not event.channel.startswith(f"{spec.name}."):
@@ -280,13 +313,26 @@ def _is_installed(module: str) -> bool:
 def _declared(
     name: str, implementation: pluggy.HookImpl, arguments: Mapping[str, Any]
 ) -> Any:
+    function = implementation.function.__name__
     try:
-        return _call(implementation, arguments) or ()
+        declared = _call(implementation, arguments) or ()
     except FairwayError:
         raise
     except Exception as error:
-        function = implementation.function.__name__
         raise PluginError(name, f"{function} raised {error!r}") from error
+    if not _is_well_formed(function, declared):
+        raise PluginError(name, f"{function} returned {declared!r}")
+    return declared
+
+
+def _is_well_formed(hook: str, declared: Any) -> bool:
+    if hook == "fairway_channel_layers":
+        return not declared or isinstance(declared, Mapping)
+    if not isinstance(declared, Sequence):
+        return False
+    if (form := _FORMS.get(hook)) is not None:
+        return all(isinstance(each, form) for each in declared)
+    return all(callable(each) for each in declared)
 
 
 def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
