@@ -96,7 +96,9 @@ class _Connection(Generic[ConfigT]):
         self._run(lambda now: self._mapping.opened(now))
 
     def received(self, data: bytes) -> None:
-        self._run(lambda now: self._mapping.received(data, now))
+        # What a mapping answers by itself must not pile up behind a client either.
+        if not self._is_slow():
+            self._run(lambda now: self._mapping.received(data, now))
 
     def writable(self, ready: bool) -> None:
         """Nothing to do: each reply looks at what is unsent."""
@@ -119,14 +121,19 @@ class _Connection(Generic[ConfigT]):
 
     def reply(self, content: Content) -> None:
         # One message that finds less than the limit queued is written whole.
-        if self.stream.unsent_bytes > self._host.limits.unsent_bytes:
-            self._host.drop(Drop.SLOW, self.peer)
-            self.stream.abort()
-        else:
+        if not self._is_slow():
             self._run(lambda now: self._mapping.reply(content, now))
 
     def refused(self, channel: str, why: Refusal) -> None:
         self._run(lambda now: self._mapping.refused(channel, why, now))
+
+    def _is_slow(self) -> bool:
+        """Cut a connection that takes too little of what is sent to it."""
+        if self.stream.unsent_bytes <= self._host.limits.unsent_bytes:
+            return False
+        self._host.drop(Drop.SLOW, self.peer)
+        self.stream.abort()
+        return True
 
     def _run(self, decide: Callable[[float], Sequence[Step]]) -> None:
         """Ask the mapping and perform its steps."""

@@ -31,6 +31,8 @@ def answer_unrouted(
     if spec is None:
         return None
     _, _, what = message.channel.rpartition(".")
+    if message.get("order"):  # the peer was let in with an earlier event
+        return None
     if what == "connect" and router.admits(f"{spec.name}.receive", message.content):
         return {"accept": True}
     is_later = what == "disconnect" or (what == "receive" and not message.get("first"))

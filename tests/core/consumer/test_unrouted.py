@@ -9,6 +9,7 @@ import pytest
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route
 from fairway.core.drops import Drop
+from fairway.core.worker.unrouted import answer_unrouted
 from fairway.testing.client import ConsumerClient, Refused
 from fairway.testing.site import ConsumerSite
 from tests.core.consumer.conftest import MakeSite
@@ -94,3 +95,12 @@ def test_a_first_contact_may_get_nothing(make_site: MakeSite) -> None:
 
     assert client.waiting == []
     assert counted(site, "datagrams.receive") == 1
+
+
+def test_a_later_event_does_not_end_the_peer(make_site: MakeSite) -> None:
+    site = make_site([route("lines.connect", ignore)], "lines")
+    spec = site.plugins.protocols["lines"].spec
+    first, later = (Message({"order": order}, "lines.nod") for order in (0, 1))
+
+    assert answer_unrouted(first, spec, site.router) == {"close": True}
+    assert answer_unrouted(later, spec, site.router) is None

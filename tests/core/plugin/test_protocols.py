@@ -189,6 +189,20 @@ def test_who_takes_too_little_is_cut_at_the_next_reply() -> None:
     assert [drop.reason for drop in host.drops] == [Drop.SLOW]
 
 
+def test_who_writes_and_takes_nothing_is_cut_at_what_it_writes() -> None:
+    host = RecordingHost(limits=Limits(unsent_bytes=10))
+    serve(host, lines.LinesProtocol)
+    stream = host.connect()
+    stream.stalled = True
+    host.deliver({"text": "a long reply is written whole"})
+
+    stream.feed(b"x\n")
+
+    assert stream.aborted
+    assert host.contents("lines.receive") == []
+    assert [drop.reason for drop in host.drops] == [Drop.SLOW]
+
+
 def test_a_refused_event_hangs_up_by_default() -> None:
     host = RecordingHost()
     serve(host, lines.LinesProtocol)

@@ -1,0 +1,160 @@
+"""The connection to the broker, and the messages on it."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import aiomqtt
+
+from fairway import kit
+from fairway_mqtt import topics
+from fairway_mqtt.config import Mqtt
+
+_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_MOST_REPLIES = 256
+"""Replies that wait here; the others wait on the bus."""
+_LONGEST_NAME = 150
+"""Characters of a device's name in a channel's name."""
+
+
+class MqttProtocol(kit.BaseProtocol[Mqtt]):
+    """A client of one broker, connected again whenever the connection breaks."""
+
+    def __init__(self, config: Mqtt, host: kit.Host) -> None:
+        super().__init__(config, host)
+        prefix = f"$share/{config.share}/" if config.share else ""
+        self._filters = [prefix + pattern for pattern in config.subscribe]
+        self._inbox = asyncio.Queue[aiomqtt.Message](config.queue)
+        self._outbox = asyncio.Queue[tuple[kit.Peer, str, kit.Content]]()
+        self._client: aiomqtt.Client | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told = False
+
+    async def start(self) -> None:
+        """Begin to connect; replies wait on the bus until that worked."""
+        self.host.hold_replies(False)
+        self.host.spawn(self._run())
+
+    def deliver(self, peers: Sequence[kit.Peer], content: kit.Content) -> None:
+        """Queue a reply for each device."""
+        if not content.keys() & {"text", "bytes"}:
+            return
+        for peer in peers:
+            key = peer.id.partition(":")[2]
+            topic = content.get("topic") or self.config.publish.replace("{}", key)
+            if topics.is_filter(topic):
+                self.host.drop(kit.Drop.UNSUPPORTED, peer, f"no topic: {topic!r}")
+            else:
+                self._outbox.put_nowait((peer, topic, content))
+        if self._outbox.qsize() >= _MOST_REPLIES:
+            self.host.hold_replies(False)
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing more, hand on what came, publish what waits, and leave."""
+        try:
+            async with asyncio.timeout(grace):
+                if self._client is not None:
+                    await self._client.unsubscribe(self._filters)
+                    # `_fetch` has what is left within a few turns of the loop.
+                    while len(self._client.messages):  # noqa: ASYNC110
+                        await asyncio.sleep(0)
+                    await self._outbox.join()
+                await self._inbox.join()
+        except (TimeoutError, aiomqtt.MqttError) as error:
+            self.host.log.warning("the broker let us wait at the end: %r", error)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=grace)
+        for queue in (self._inbox, self._outbox):
+            for _ in range(queue.qsize()):
+                self.host.drop(kit.Drop.UNAVAILABLE)
+
+    async def _run(self) -> None:
+        self._task = asyncio.current_task()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self.config.concurrency):
+                tasks.create_task(self._hand_on())
+            pause = _PAUSE
+            while True:
+                if await self._serve():
+                    pause = _PAUSE
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _serve(self) -> bool:
+        """Connect and stay until the connection breaks; return whether it worked."""
+        try:
+            async with self._connection() as client, asyncio.TaskGroup() as tasks:
+                await client.subscribe(
+                    [(name, self.config.qos) for name in self._filters]
+                )
+                self.host.log.info("connected to %s", self.config.host)
+                self._client, self._told = client, False
+                self.host.hold_replies(True)
+                tasks.create_task(self._fetch(client))
+                for _ in range(self.config.concurrency):
+                    tasks.create_task(self._publish(client))
+        except* aiomqtt.MqttError as errors:
+            if not self._told:
+                self.host.log.warning("no broker: %s", errors.exceptions[0])
+            self._told = True
+        finally:
+            self.host.hold_replies(False)
+            was, self._client = self._client, None
+        return was is not None
+
+    def _connection(self) -> aiomqtt.Client:
+        config = self.config
+        client = aiomqtt.Client(
+            config.host,
+            config.port,
+            username=config.username,
+            password=config.password.reveal() if config.password else None,
+            tls_params=aiomqtt.TLSParameters() if config.tls else None,
+        )
+        client.pending_calls_threshold = 2 * config.concurrency
+        return client
+
+    async def _fetch(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            try:
+                self._inbox.put_nowait(message)
+            except asyncio.QueueFull:
+                self.host.drop(kit.Drop.FULL, None, message.topic.value)
+
+    async def _hand_on(self) -> None:
+        while True:
+            message = await self._inbox.get()
+            topic, payload = message.topic.value, message.payload
+            key = topics.find_device(self.config.subscribe, topic)
+            try:
+                if len(kit.encode_local(key)) > _LONGEST_NAME:
+                    self.host.drop(kit.Drop.LIMIT, None, f"a long name: {topic}")
+                elif isinstance(payload, bytes):
+                    content = topics.event(
+                        topic, payload, qos=message.qos, retain=message.retain
+                    )
+                    peer = self.host.open_peer(None, client=key, key=key)
+                    # What the bus does not take is counted, and nobody waits for it.
+                    await self.host.emitted(peer, "mqtt.receive", content)
+            finally:
+                self._inbox.task_done()
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        while True:
+            peer, topic, content = await self._outbox.get()
+            qos = content.get("qos", self.config.qos)
+            try:
+                await client.publish(
+                    topic, topics.payload(content), qos, content.get("retain", False)
+                )
+            except aiomqtt.MqttError:
+                self.host.drop(kit.Drop.UNKNOWN, peer, topic)
+                raise
+            except (TypeError, ValueError) as error:
+                self.host.drop(kit.Drop.UNSUPPORTED, peer, str(error))
+            finally:
+                self._outbox.task_done()
+            if 2 * self._outbox.qsize() < _MOST_REPLIES:
+                self.host.hold_replies(True)

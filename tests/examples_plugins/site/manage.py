@@ -1,0 +1,10 @@
+"""Commands of a site with both example plugins."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "meeting_settings"
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,245 @@
+"""MQTT against a real broker: the conformance suite, topics, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from fairway.core.drops import Drop
+from fairway.core.exceptions import ConfigurationError
+from fairway.core.plugin.loading import LoadedProtocol, Plugins, import_path
+from fairway.core.settings import read_settings
+from fairway.testing.plugin import PluginConformance
+from fairway.testing.recording import RecordingHost
+from tests.examples_plugins.mosquitto import Broker, Device, running_broker
+
+pytestmark = [pytest.mark.standard, pytest.mark.usefixtures("enabled")]
+
+UP, DOWN = "devices/kitchen/up", "devices/kitchen/down"
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    with running_broker() as broker:
+        yield broker
+
+
+class TestMqttConformance(PluginConformance):
+    plugin = "mqtt"
+    section: ClassVar[dict[str, Any]] = {}
+    broker: ClassVar[Broker]
+
+    @pytest.fixture(autouse=True)
+    def with_broker(self, broker: Broker) -> None:
+        type(self).broker = broker
+        type(self).section = {"port": broker.port}
+
+    async def converse(self, host: RecordingHost) -> None:
+        await connected(host)
+        await tell(self.broker, [(UP, b"21"), (UP, b"\xff"), ("devices/b/up", b"")])
+        await until(lambda: len(host.events) == 3)
+
+    async def arrive(self, host: RecordingHost) -> None:
+        await connected(host)
+        await tell(self.broker, [(UP, b"21")])
+        await until(lambda: host.events)
+
+
+async def until(predicate: Callable[[], object]) -> None:
+    """Let the loop run until something is true."""
+    async with asyncio.timeout(20):
+        while not predicate():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def connected(host: RecordingHost) -> None:
+    """Do the work that the protocol left to its host, until it is connected."""
+    working = {asyncio.ensure_future(work) for work in host.work}
+    host.work.clear()
+    host.running = working  # type: ignore[attr-defined]  # or it is collected
+    await until(lambda: host.reading_replies)
+
+
+async def tell(broker: Broker, messages: list[tuple[str, bytes]]) -> None:
+    def publish() -> None:
+        with Device(broker) as device:
+            for topic, payload in messages:
+                device.publish(topic, payload)
+
+    await asyncio.to_thread(publish)
+
+
+def load(**section: Any) -> LoadedProtocol:
+    settings = read_settings({"PLUGINS": {"mqtt": section}})
+    return Plugins(settings).protocols["mqtt"]
+
+
+def play(
+    act: Callable[[RecordingHost], Awaitable[None]], **section: Any
+) -> RecordingHost:
+    """Start the plugin on a recording host, let `act` use it, and stop it."""
+    loaded, host = load(**section), RecordingHost()
+
+    async def run() -> None:
+        made = import_path(loaded.spec.transports["twisted"])
+        protocol = host.serve(made, loaded.config, loaded.spec)
+        await protocol.start()
+        assert not host.reading_replies
+        await connected(host)
+        await act(host)
+        await protocol.stop(10.0)
+
+    asyncio.run(run())
+    return host
+
+
+def test_an_event_says_what_was_published_and_by_whom(broker: Broker) -> None:
+    async def act(host: RecordingHost) -> None:
+        await tell(broker, [("site/berlin/kitchen/up", b"21"), ("alarm", b"\xff\x00")])
+        await until(lambda: len(host.events) == 2)
+
+    host = play(act, port=broker.port, subscribe=["site/+/+/up", "alarm"])
+
+    assert [(event.peer.id, event.content) for event in host.events if event.peer] == [
+        (
+            "mqtt:berlin/kitchen",
+            {
+                "text": "21",
+                "topic": "site/berlin/kitchen/up",
+                "qos": 1,
+                "retain": False,
+            },
+        ),
+        (
+            "mqtt:alarm",
+            {"bytes": b"\xff\x00", "topic": "alarm", "qos": 1, "retain": False},
+        ),
+    ]
+
+
+def test_what_the_broker_retained_comes_to_a_server_that_shares_nothing(
+    broker: Broker,
+) -> None:
+    with Device(broker) as device:
+        device.publish("kept/a/up", "old", retain=True)
+
+        async def act(host: RecordingHost) -> None:
+            await until(lambda: host.events)
+
+        section = {"subscribe": ["kept/+/up"], "port": broker.port}
+        host = play(act, share="", **section)
+        device.publish("kept/a/up", "", retain=True)
+
+    assert [event.content["retain"] for event in host.events] == [True]
+
+
+def test_replies_are_published_in_order_as_they_say(broker: Broker) -> None:
+    async def act(host: RecordingHost) -> None:
+        peer = host.open_peer(None, client="kitchen", key="kitchen")
+        for number in range(500):
+            host.deliver({"text": str(number)}, peer)
+        host.deliver({"bytes": b"\xff", "topic": "other", "retain": True}, peer)
+
+    with Device(broker, DOWN, "other") as device:
+        play(act, port=broker.port)
+        said = [device.heard.get(timeout=20) for _ in range(501)]
+
+    assert [m.payload.decode() for m in said[:-1]] == [str(n) for n in range(500)]
+    assert (said[-1].topic, said[-1].payload) == ("other", b"\xff")
+    with Device(broker, "other") as late:
+        assert late.heard.get(timeout=20).retain
+        late.publish("other", "", retain=True)
+
+
+def test_no_more_replies_are_taken_than_wait_for_the_broker(broker: Broker) -> None:
+    seen = []
+
+    async def act(host: RecordingHost) -> None:
+        peer = host.open_peer(None, client="kitchen", key="kitchen")
+        for _ in range(256):
+            assert host.reading_replies
+            host.deliver({"text": "x"}, peer)
+        seen.append(host.reading_replies)
+        await until(lambda: host.reading_replies)
+
+    play(act, port=broker.port)
+
+    assert seen == [False]
+
+
+def test_a_reply_that_no_broker_takes_is_counted(broker: Broker) -> None:
+    async def act(host: RecordingHost) -> None:
+        peer = host.open_peer(None, client="kitchen", key="kitchen")
+        for content in (
+            {"text": "x", "topic": "a/#"},
+            {"text": "x", "topic": "a\0"},
+            {"text": "x", "qos": 3},
+            {"text": 5},
+        ):
+            host.deliver(content, peer)
+        host.deliver({"text": "still there"}, peer)
+
+    with Device(broker, DOWN) as device:
+        host = play(act, port=broker.port)
+        heard = device.hear()
+
+    assert heard == "still there"
+    assert [drop.reason for drop in host.drops] == [Drop.UNSUPPORTED] * 4
+
+
+def test_names_that_no_channel_can_have_are_counted(broker: Broker) -> None:
+    async def act(host: RecordingHost) -> None:
+        await tell(broker, [(f"devices/{'x' * 200}/up", b""), (UP, b"")])
+        await until(lambda: host.events)
+
+    host = play(act, port=broker.port)
+
+    assert len(host.events) == 1
+    assert [drop.reason for drop in host.drops] == [Drop.LIMIT]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "device"),
+    [
+        ("devices/+/up", "devices/a/up", "a"),
+        ("devices/+/up", "devices//up", "devices//up"),
+        ("devices/+/up", "devices/a/b/up", None),
+        ("devices/+/up", "devices/a", None),
+        ("devices/+/up", "devices/a/up/x", None),
+        ("+/+", "a/b", "a/b"),
+        ("a/#", "a/b/c", "b/c"),
+        ("a/#", "a", "a"),
+        ("#", "a/b", "a/b"),
+        ("alarm", "alarm", "alarm"),
+        ("alarm", "Alarm", None),
+    ],
+)
+def test_the_wildcards_name_the_device(
+    pattern: str, topic: str, device: str | None
+) -> None:
+    topics = importlib.import_module("fairway_mqtt.topics")
+
+    assert topics.device(pattern, topic) == device
+
+
+@pytest.mark.parametrize(
+    ("section", "named"),
+    [
+        ({"subscribe": ["#"]}, "our own replies"),
+        ({"subscribe": ["devices/+/+"]}, "our own replies"),
+        ({"publish": "devices/down"}, "publish"),
+        ({"publish": "devices/{}/#"}, "publish"),
+        ({"share": "a/b"}, "share"),
+        ({"qos": 3}, "qos"),
+        ({"concurrency": 0}, "concurrency"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(
+    section: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        load(**section)
