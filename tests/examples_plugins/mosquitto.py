@@ -85,7 +85,8 @@ class Device:
 
     def hear(self) -> str:
         """Return the next text."""
-        return self.heard.get(timeout=_TIMEOUT).payload.decode()
+        payload: bytes = self.heard.get(timeout=_TIMEOUT).payload
+        return payload.decode()
 
     def __enter__(self) -> Device:
         return self
