@@ -25,6 +25,7 @@ TALK = b"JOIN #Tea\r\nPRIVMSG #tea :hello\r\nPING 1\r\nPART #tea\r\nQUIT\r\n"
 class TestIrcConformance(PluginConformance):
     plugin = "irc"
     wire = SIGN_ON + b"PING 1\r\n"
+    bad_wire = (b"x" * 5_000, b"x" * 5_000 + b"\r\n", SIGN_ON + b"x" * 5_000)
 
     async def converse(self, host: RecordingHost) -> None:
         stream = host.connect()
@@ -205,15 +206,5 @@ def test_an_event_that_did_not_get_through_is_told() -> None:
         assert client.heard() == [
             ":irc.fairway NOTICE ada :The site did not get this (full)"
         ]
-
-    play(act)
-
-
-@pytest.mark.parametrize("sign_on", [b"", SIGN_ON])
-def test_a_line_without_an_end_is_cut(sign_on: bytes) -> None:
-    def act(host: RecordingHost) -> None:
-        client = Client(host, welcome=False)
-        client.stream.feed(sign_on + b"x" * 5_000)
-        assert client.stream.closed
 
     play(act)

@@ -16,6 +16,7 @@ from fairway.core.settings import read_settings
 from fairway.testing.plugin import PluginConformance
 from fairway.testing.recording import RecordingHost
 from tests.examples_plugins.mosquitto import Broker, Device, running_broker
+from tests.support.processes import free_port
 
 pytestmark = [pytest.mark.standard, pytest.mark.usefixtures("enabled")]
 
@@ -40,8 +41,9 @@ class TestMqttConformance(PluginConformance):
 
     async def converse(self, host: RecordingHost) -> None:
         await connected(host)
+        before = host.protocol.figures()["heard"]
         await tell(self.broker, [(UP, b"21"), (UP, b"\xff"), ("devices/b/up", b"")])
-        await until(lambda: len(host.events) == 3)
+        await until(lambda: host.protocol.figures()["heard"] == before + 3)
 
     async def arrive(self, host: RecordingHost) -> None:
         await connected(host)
@@ -58,9 +60,7 @@ async def until(predicate: Callable[[], object]) -> None:
 
 async def connected(host: RecordingHost) -> None:
     """Do the work that the protocol left to its host, until it is connected."""
-    working = {asyncio.ensure_future(work) for work in host.work}
-    host.work.clear()
-    host.running = working  # type: ignore[attr-defined]  # or it is collected
+    await host.settle()
     await until(lambda: host.reading_replies)
 
 
@@ -92,6 +92,7 @@ def play(
         await connected(host)
         await act(host)
         await protocol.stop(10.0)
+        await host.cancel_work()
 
     asyncio.run(run())
     return host
@@ -153,6 +154,24 @@ def test_replies_are_published_in_order_as_they_say(broker: Broker) -> None:
     with Device(broker, "other") as late:
         assert late.heard.get(timeout=20).retain
         late.publish("other", "", retain=True)
+
+
+def test_what_could_not_be_published_is_left_to_another_server() -> None:
+    loaded = load(port=free_port())  # where no broker is
+    host = RecordingHost()
+
+    async def run() -> None:
+        made = import_path(loaded.spec.transports["twisted"])
+        protocol = host.serve(made, loaded.config, loaded.spec)
+        await protocol.start()
+        peer = host.open_peer(None, client="kitchen", key="kitchen")
+        host.deliver({"text": "x"}, peer)
+        await protocol.stop(1.0)
+        await host.cancel_work()
+
+    asyncio.run(run())
+
+    assert host.returned == [("mqtt:kitchen", {"text": "x"})]
 
 
 def test_no_more_replies_are_taken_than_wait_for_the_broker(broker: Broker) -> None:

@@ -151,4 +151,4 @@ def test_a_server_that_stops_hands_on_what_it_has(site: Site) -> None:
         said = [kitchen.hear().partition(": ")[2] for _ in range(101)]
 
         assert sorted(map(int, said)) == list(range(101))
-        assert site.servers[0].stop() == 0
+        assert site.servers[0].child.wait(30) == 0

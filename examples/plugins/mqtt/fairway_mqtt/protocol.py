@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aiomqtt
 
@@ -30,6 +30,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._told = False
+        self._heard = self._said = 0
 
     async def start(self) -> None:
         """Begin to connect; replies wait on the bus until that worked."""
@@ -50,6 +51,11 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         if self._outbox.qsize() >= _MOST_REPLIES:
             self.host.hold_replies(False)
 
+    def figures(self) -> Mapping[str, float]:
+        """Return what went through both ways, and whether a broker is there."""
+        connected = self._client is not None
+        return {"heard": self._heard, "said": self._said, "connected": connected}
+
     async def stop(self, grace: float) -> None:
         """Take nothing more, hand on what came, publish what waits, and leave."""
         try:
@@ -66,9 +72,11 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=grace)
-        for queue in (self._inbox, self._outbox):
-            for _ in range(queue.qsize()):
-                self.host.drop(kit.Drop.UNAVAILABLE)
+        while not self._outbox.empty():
+            peer, _, content = self._outbox.get_nowait()
+            self.host.put_back(peer, content)
+        for _ in range(self._inbox.qsize()):
+            self.host.drop(kit.Drop.UNAVAILABLE)
 
     async def _run(self) -> None:
         self._task = asyncio.current_task()
@@ -139,6 +147,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
                     # What the bus does not take is counted, and nobody waits for it.
                     await self.host.emitted(peer, "mqtt.receive", content)
             finally:
+                self._heard += 1
                 self._inbox.task_done()
 
     async def _publish(self, client: aiomqtt.Client) -> None:
@@ -149,6 +158,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
                 await client.publish(
                     topic, topics.payload(content), qos, content.get("retain", False)
                 )
+                self._said += 1
             except aiomqtt.MqttError:
                 self.host.drop(kit.Drop.UNKNOWN, peer, topic)
                 raise
