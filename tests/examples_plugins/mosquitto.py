@@ -6,6 +6,7 @@ import queue
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ class Device:
 
     def hear(self) -> str:
         """Return the next text."""
-        payload: bytes = self.heard.get(timeout=_TIMEOUT).payload
+        payload: bytes | bytearray = self.heard.get(timeout=_TIMEOUT).payload
         return payload.decode()
 
     def __enter__(self) -> Device:
@@ -97,5 +98,8 @@ class Device:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        gone = threading.Event()
+        self._client.on_disconnect = lambda *given: gone.set()
         self._client.disconnect()
+        gone.wait(_TIMEOUT)  # a loop that is stopped before leaves the socket open
         self._client.loop_stop()
