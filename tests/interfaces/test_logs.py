@@ -36,6 +36,19 @@ def test_a_secret_shows_in_no_line(caplog: pytest.LogCaptureFixture) -> None:
     assert "ValueError: *** is wrong" in caplog.text
 
 
+def test_a_secret_inside_a_dict_shows_in_no_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Several(Config, frozen=True, kw_only=True):
+        secrets: dict[str, Secret]
+
+    log = protocol_log("sms", Several(secrets={"key": Secret("s3cret")}))
+
+    log.warning("it is s3cret")
+
+    assert "it is ***" in caplog.text
+
+
 def test_another_section_replaces_the_former_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

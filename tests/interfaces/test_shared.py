@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from fairway.core.content import decode_content, encode_content
 from fairway.core.plugin.host import Refusal, Site
 from fairway.core.plugin.loading import Plugins
 from fairway.core.settings import read_settings
+from fairway.interfaces.host import ProtocolHost
 from fairway.interfaces.server import InterfaceServer
 from tests.interfaces.rig import SAMPLES, Rig, rigged
 from tests.support.loop import LoopThread, wait_until
@@ -129,6 +131,59 @@ def test_a_protocol_that_has_enough_leaves_replies_on_the_bus(
     assert rig.layer.statistics(["shared.letters!"])["shared.letters!"].waiting == 1
     loop_thread.call(lambda: rig.protocol("letters").host.hold_replies(True))
     wait_until(lambda: len(delivered(rig.server)) == 2)
+
+
+@pytest.mark.full
+def test_a_protocol_that_has_enough_goes_on_carrying(
+    loop_thread: LoopThread, rig: Rig, second: InterfaceServer
+) -> None:
+    first = carrier(rig.server, second)
+    other = second if first is rig.server else rig.server
+    hosts = first._hosts[0], other._hosts[0]
+    assert hosts[1].shared is not None
+
+    loop_thread.call(lambda: hosts[0].hold_replies(False))
+
+    over = time.monotonic() + 20.0  # a lease is 15 seconds
+    while time.monotonic() < over:
+        assert not hosts[1].shared.carries
+        time.sleep(0.2)
+
+
+def test_what_is_put_back_comes_to_the_server_that_carries_on(
+    loop_thread: LoopThread, rig: Rig, second: InterfaceServer
+) -> None:
+    first = carrier(rig.server, second)
+    other = second if first is rig.server else rig.server
+    host = first._hosts[0]
+    loop_thread.run(first.protocols["letters"].arrive(ANN, "hi"))  # type: ignore[attr-defined]
+
+    def put_back() -> None:
+        peer = host.open_peer(None, client=ANN, key=ANN)
+        host.put_back(peer, {"text": "later"})
+
+    assert host.shared is not None
+    loop_thread.run(host.shared.stop())
+    loop_thread.call(put_back)
+    assert not delivered(other)
+    loop_thread.run(host.shared.give_up())
+
+    wait_until(lambda: delivered(other) == [(f"letters:{ANN}", {"text": "later"})])
+
+
+def test_a_claim_with_an_owner_can_be_renewed_and_given_up(
+    loop_thread: LoopThread, rig: Rig, second: InterfaceServer
+) -> None:
+    one, two = rig.server._hosts[0], second._hosts[0]
+
+    def claim(host: ProtocolHost, ttl: float, owner: str) -> bool:
+        return loop_thread.run(host.claim("a", ttl, owner))
+
+    assert claim(one, 60.0, "one")
+    assert not claim(two, 60.0, "two")
+    assert claim(one, 60.0, "one")
+    claim(one, 0.0, "one")
+    assert claim(two, 60.0, "two")
 
 
 def test_whoever_waits_for_an_event_hears_that_its_channel_is_full(

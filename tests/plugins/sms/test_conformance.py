@@ -12,6 +12,7 @@ from fairway.kit import Content, ProtocolSpec
 from fairway.plugins.sms import memory
 from fairway.testing.plugin import PluginConformance
 from fairway.testing.recording import RecordingHost
+from fairway.testing.recording_web import Request
 
 ANN = "+46701234567"
 
@@ -23,6 +24,9 @@ class TestSms(PluginConformance):
         "provider": "memory",
         "sender": ["+46700000000"],
     }
+
+    # The provider of this test takes no requests.
+    bad_requests = (Request(path="/sms/incoming/"),)
 
     def replies(self, spec: ProtocolSpec) -> Sequence[Content]:
         return [
