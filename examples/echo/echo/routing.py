@@ -10,5 +10,5 @@ channel_routing = [
     route("longpoll.connect", consumers.join_group, path=r"^/group/"),
     route("longpoll.connect", consumers.accept),
     route("*.receive", consumers.echo),
-    route(["*.disconnect", "http.disconnect"], consumers.ignore),
+    route(["*.disconnect", "http.disconnect", "sms.status"], consumers.ignore),
 ]
