@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 from tests.plugins.sms.twilio.api import ACCOUNT, TOKEN, TwilioApi, twilio_api
 from tests.plugins.sms.twilio.calls import signed
-from tests.support.processes import free_port, run_manage, wait_until
+from tests.support.processes import Process, free_port, run_manage, wait_until
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(120)]
 
@@ -31,6 +32,10 @@ def text(port: int, body: str, sid: str, *, token: str = TOKEN) -> int:
     url = f"http://127.0.0.1:{port}/sms/"
     answer = httpx.post(url, headers=headers, content=data, trust_env=False)
     return answer.status_code
+
+
+def said(site: Process, word: str) -> bool:
+    return word in site.output()
 
 
 def test_texts_come_back_until_somebody_opts_out(
@@ -56,7 +61,7 @@ def test_texts_come_back_until_somebody_opts_out(
             if body == "STOP":
                 wait_until(lambda: len(api.accepted) == 1)
             else:  # after the restart it is still stopped
-                wait_until(lambda site=site: "opted_out" in site.output())
+                wait_until(partial(said, site, "opted_out"))
             assert text(port, body, f"{sid}1") == 200
             if body == "START":
                 assert text(port, "after START", f"{sid}2") == 200
