@@ -246,3 +246,39 @@ def test_a_refused_connection_leaves_room_for_the_next(
 
         with arrive(rig, HTTP) as client:
             assert not is_refused(rig, client, HTTP)
+
+
+@pytest.mark.parametrize(
+    ("limits", "counted"),
+    [
+        ({"peers_per_address": 2}, "udp"),
+        ({"handshakes_per_second": 2}, "udp"),
+        ({"messages_per_second": 2}, "udp.receive"),
+    ],
+)
+def test_datagrams_above_a_limit_are_dropped_before_the_bus(
+    loop_thread: LoopThread, limits: dict[str, Any], counted: str
+) -> None:
+    section = {"bind": ["udp:127.0.0.1:0"], "limits": limits}
+    rig = Rig(loop_thread, {"PLUGINS": {"udp": section}}, LayerPolicy())
+    loop_thread.run(rig.server.start())
+    address = rig.protocol("udp").ports[0].address
+    senders = 1 if "messages_per_second" in limits else 20
+    with ExitStack() as stack:
+        stack.callback(rig.layer.close)
+        stack.callback(lambda: loop_thread.run(rig.server.stop(0.1)))
+        clients = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            for _ in range(senders)
+        ]
+
+        def send_all() -> None:  # the loop reads them at one time
+            for number in range(20):
+                client = clients[number % senders]
+                client.setblocking(False)
+                client.sendto(b"x", address)
+
+        loop_thread.call(send_all)
+        wait_until(lambda: rig.dropped(counted, "limit") == 18)
+        waiting = rig.layer.statistics(["udp.receive"])["udp.receive"].waiting
+        assert waiting == 2
