@@ -12,10 +12,12 @@ import pytest
 
 from fairway.core.bus.layer import LayerPolicy
 from fairway.core.exceptions import ConfigurationError
+from fairway.plugins.sms import memory
 from tests.interfaces.rig import SAMPLES, Rig
 from tests.support.loop import LoopThread, wait_until
 
 HTTP, WEBSOCKET, LINES = "http", "websocket", "brief"
+SMS = "sms"
 PROTOCOLS = [HTTP, WEBSOCKET, LINES]
 ENOUGH = 48 * 1024 * 1024
 """Bytes that no buffers between two sockets hold."""
@@ -41,6 +43,7 @@ def limited(
         HTTP: {"bind": ["tcp:0:interface=127.0.0.1"]},
         WEBSOCKET: {},
         f"{SAMPLES}.{LINES}": {},
+        SMS: {"provider": "memory", "sender": ["+46700000000"]},
     }
     settings: dict[str, Any] = {"PLUGINS": sections}
     if everywhere:
@@ -220,7 +223,26 @@ def test_a_handshake_has_the_header_limits_of_http(loop_thread: LoopThread) -> N
         assert rig.is_silent("websocket.connect")
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_number_that_texts_more_often_is_dropped_before_the_bus(
+    loop_thread: LoopThread,
+) -> None:
+    with limited(loop_thread, SMS, messages_per_second=4) as rig:
+        vendor = memory.running[-1]
+
+        async def flood() -> None:
+            for _ in range(200):
+                assert await vendor.text("+46701111111", "hello")
+            assert await vendor.text("+46702222222", "hello")
+
+        rig.loop.run(flood())
+
+        dropped = rig.dropped(SMS, "limit")
+        assert dropped > 0
+        waiting = rig.layer.statistics(["sms.receive"])["sms.receive"].waiting
+        assert waiting == 201 - dropped
+
+
+@pytest.mark.parametrize("protocol", [*PROTOCOLS, SMS])
 def test_the_table_of_all_protocols_reaches_each(
     loop_thread: LoopThread, protocol: str
 ) -> None:
