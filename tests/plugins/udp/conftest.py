@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.processes import Process, free_port, run_manage
 
-__all__ = ["Client", "Site", "site"]
+__all__ = ["SITE", "Client", "Site", "free_udp_port", "site"]
 
 SITE = "tests/plugins/udp/site"
 ATTEMPTS = 20

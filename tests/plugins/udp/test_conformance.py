@@ -19,3 +19,13 @@ class TestUdpWithProof(PluginConformance):
     plugin = "udp"
     section = {"bind": ["udp:9999"], "challenge": True, "trusted": ["192.0.2.0/24"]}
     datagrams = (b"hello",)
+
+
+class TestUdpOfText(PluginConformance):
+    plugin = "udp"
+    section = {"bind": ["udp:9999"], "text": True}
+    datagrams = ("héllo".encode(), b"")
+    bad_datagrams = (b"\xff",)
+
+    def replies(self, spec: ProtocolSpec) -> Sequence[Content]:
+        return [{"text": "hi"}]

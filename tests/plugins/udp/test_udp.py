@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from tests.plugins.udp.conftest import Client, Site
+from tests.plugins.udp.conftest import SITE, Client, Site, free_udp_port
+from tests.support.processes import free_port, is_listening, run_manage, wait_until
 
 pytestmark = [pytest.mark.standard]
 
@@ -72,3 +74,20 @@ def test_nobody_gets_many_times_what_was_sent_in_its_name(site: Serve) -> None:
         client.send(b"long")
         assert [client.ask(b"")] == [b""]
         assert client.is_silent()
+
+
+def test_several_servers_share_a_port_over_redis(redis_url: str) -> None:
+    port, http = free_udp_port(), [free_port(), free_port()]
+    section = {"bind": [f"udp:127.0.0.1:{port}"], "reuse_port": True}
+    environment = {"UDP_SECTION": json.dumps(section), "FAIRWAY_LAYER": redis_url}
+    with ExitStack() as stack:
+        parts = [("runinterface", "--port", str(each)) for each in http]
+        for part in (*parts, ("runworker",)):
+            process = run_manage(SITE, *part, environment=environment)
+            stack.enter_context(process)
+        wait_until(lambda: all(map(is_listening, http)))
+        for number in range(40):
+            client = Client(port)
+            stack.callback(client.socket.close)
+            assert client.ask(b"count  ") == b"1", "state and replies find their server"
+            assert client.ask(b"%d" % number) == b"%d" % number
