@@ -41,8 +41,6 @@ _KIND, _RECEIPT, _INTERMEDIATE = 0x3C, 0x04, 0x20
 """Of esm_class, 5.2.12."""
 _FIRST_WAIT, _LONGEST_WAIT, _REFUSED_WAIT = 0.5, 30.0, 60.0
 """Seconds between two tries to bind."""
-_ENQUIRE = 30.0
-"""Seconds between two looks whether the SMSC is still there."""
 _PART_WAIT = 0.2
 """Seconds until the rest of a message is tried again of which a part was taken."""
 _SWEEP = 5.0
@@ -62,6 +60,8 @@ class SmppProvider(Provider):
 
     name = "smpp"
     longest = 1_600
+    enquire = 30.0
+    """Seconds between two looks whether the SMSC is still there."""
 
     def __init__(
         self, config: SmsConfig, host: Host, incoming: TakeIncoming, status: TakeStatus
@@ -205,7 +205,7 @@ class SmppProvider(Provider):
                 told = True
 
     async def _watched(self, link: Link) -> None:
-        await link.watch(_ENQUIRE, self.config.timeout)
+        await link.watch(self.enquire, self.config.timeout)
         await link.lost
 
     def _remember_task(self) -> None:

@@ -40,9 +40,10 @@ class SmsConfig(Config, frozen=True, kw_only=True):
     password: Secret | None = None
     """Its password (smpp)."""
     options: dict[str, Any] = {}
-    """For providers of third parties: whatever they need."""
+    """`system_type` (smpp); for providers of third parties whatever they need."""
     secrets: dict[str, Secret] = {}
-    """The same, for what must not show in logs."""
+    """Keys that sign webhooks in place of the token, by their names (twilio); what else
+    must not show in logs."""
     timeout: float = 10.0
     """Time for the vendor to take one text."""
     concurrency: int = 8

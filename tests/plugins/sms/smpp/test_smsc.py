@@ -321,14 +321,14 @@ def test_without_an_answer_nobody_knows() -> None:
     asyncio.run(bare_smsc(work, silent))
 
 
-def test_a_silent_smsc_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairway.plugins.sms.smpp._ENQUIRE", 0.05)
-
+def test_a_silent_smsc_is_noticed() -> None:
     def dead(pdu: Any) -> bytes | None:
         return None if pdu.command == "enquire_link" else polite(pdu)
 
     async def work(port: int, seen: list[Any]) -> None:
-        async with Account(port, timeout=0.2):
+        account = Account(port, timeout=0.2)
+        account.provider.enquire = 0.05
+        async with account:
             binds = ["bind_transceiver", "enquire_link", "bind_transceiver"]
             await eventually(lambda: [pdu.command for pdu in seen][:3] == binds)
 
