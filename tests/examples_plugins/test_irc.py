@@ -163,6 +163,7 @@ def test_a_text_of_any_length_and_shape_stays_a_text() -> None:
         ("MODE #tea", "324"),
         ("WHO #tea", "315"),
         ("KNOCK #tea", "421"),
+        ("CAP LS 302\r\nCAP END\r\nPONG\r\n", "CAP"),
     ],
 )
 def test_what_cannot_be_done_has_a_number(line: str, number: str) -> None:

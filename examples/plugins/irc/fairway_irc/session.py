@@ -56,9 +56,7 @@ class Session(kit.StreamMapping[Irc]):
         """Tell the client that the site did not hear it."""
         if channel == "irc.connect":
             return list(self._end(f"Try again later ({why})"))
-        told = f"The site did not get this ({why})"
-        line = lines.compose(self.config.name, "NOTICE", self.nick, text=told)
-        return [kit.Write(line)]
+        return [self._number("NOTICE", text=f"The site did not get this ({why})")]
 
     def closed(self, now: float) -> list[kit.Step]:
         """Say that the client has gone, if anybody knew that it was there."""
@@ -94,8 +92,10 @@ class Session(kit.StreamMapping[Irc]):
 
     def _obey(self, command: str, params: list[str]) -> Steps:
         match command, params:
-            case ("", _) | ("PONG" | "NOTICE", _):  # nobody answers these
-                pass
+            case ("", _) | ("PONG" | "NOTICE", _) | ("CAP", ["END", *_]):
+                pass  # nobody answers these
+            case "CAP", ["LS", *_]:  # there are no extensions
+                yield self._number("CAP", "LS", text="")
             case "NICK", [nick, *_]:
                 yield from self._name(nick)
             case "USER", [user, _, _, _, *_] if not self.user:
