@@ -50,17 +50,14 @@ class Backplane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsettled: set[LocalPeer] = set()
         self._settled: asyncio.Event | None = None
+        self.settling = False
+        """Whether `settle` waits to hear of peers by `settled`."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside; an exception is logged, `close` cancels it."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-
-    @property
-    def settling(self) -> bool:
-        """Whether `settle` waits to hear of peers by `settled`."""
-        return self._settled is not None
 
     def settled(self, peer: LocalPeer) -> None:
         """Note that nothing of a peer waits any more."""
@@ -74,6 +71,7 @@ class Backplane:
         if not self._unsettled:
             return
         self._settled = asyncio.Event()
+        self.settling = True
         with contextlib.suppress(TimeoutError):
             # Not wait_for: on 3.11 it swallows a cancellation that comes with its end.
             async with asyncio.timeout(timeout):

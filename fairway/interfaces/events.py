@@ -26,7 +26,7 @@ from fairway.interfaces.envelope import (
     with_state,
 )
 from fairway.interfaces.limits import BURST, spend
-from fairway.interfaces.order import PeerOrder
+from fairway.interfaces.order import Batch, PeerOrder
 from fairway.interfaces.outbound import NOT_TAKEN, Post
 from fairway.interfaces.peers import HoldReason, LocalPeer
 
@@ -85,7 +85,7 @@ class Events:
             ValueError: the protocol does not declare the channel.
             TypeError: the content may not travel.
         """
-        event = self._declared(channel)
+        event = self._events.get(channel) or self._declared(channel)
         self.counts[channel] += 1
         if peer is not None and not peer.open:
             self._backplane.drops.add(channel, Drop.GONE)
@@ -283,6 +283,10 @@ class Events:
     ) -> None:
         limit = self._backplane.policy.max_content
         payload = encode_content({**content, "order": order.number}, limit)
+        number = order.pass_by()
+        if number is not None:
+            self._put(peer, order, Batch(channel, (payload,), (content,), number))
+            return
         order.add(channel, payload, content)
         self._release(peer, order)
         limits = self._limits
@@ -292,8 +296,10 @@ class Events:
     def _release(self, peer: LocalPeer, order: PeerOrder) -> None:
         """Send what waits, unless something of the peer is on the bus."""
         batch = order.release()
-        if batch is None:
-            return
+        if batch is not None:
+            self._put(peer, order, batch)
+
+    def _put(self, peer: LocalPeer, order: PeerOrder, batch: Batch) -> None:
         send = Send(
             batch.channel,
             envelope_of(peer, self._name),

@@ -156,20 +156,21 @@ class ProtocolHost:
             return
         backplane = self._backplane
         backplane.peers.close(local)
-        for group in backplane.groups.leave_all(local):
-            backplane.port.post(GroupDiscard(group, local.reply_channel))
+        if local.groups:
+            for group in backplane.groups.leave_all(local):
+                backplane.port.post(GroupDiscard(group, local.reply_channel))
         self._events.close(local)
 
     def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
         """Put an event on its channel."""
-        self._events.emit(cast(LocalPeer | None, peer), channel, content)
+        self._events.emit(cast("LocalPeer | None", peer), channel, content)
 
     async def emitted(
         self, peer: Peer | None, channel: str, content: Content
     ) -> Refusal | None:
         """Put an event on its channel and wait until that is settled."""
         return await self._events.emitted(
-            cast(LocalPeer | None, peer), channel, content
+            cast("LocalPeer | None", peer), channel, content
         )
 
     def hold_replies(self, reading: bool) -> None:

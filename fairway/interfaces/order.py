@@ -61,6 +61,14 @@ class PeerOrder:
         """Whether nothing waits and nothing is on the bus."""
         return self._on_bus is None and not self._waiting
 
+    def pass_by(self) -> int | None:
+        """Let the next event leave at once; return its order, None if it must wait."""
+        if self._on_bus is not None or self._waiting:
+            return None
+        number = self._on_bus = self.number
+        self.number = number + 1
+        return number
+
     def add(self, channel: str, payload: Encoded, content: Content) -> None:
         """Append an event; its payload carries `number` as its order."""
         if self._waiting is None:

@@ -111,7 +111,7 @@ class Outbound:
         peer = post.peer
         if peer is not None and peer.behind is not None:
             peer.behind.append(post)
-        elif post.channel in self._lines:
+        elif self._lines and post.channel in self._lines:
             self.line_up(post)
         else:
             post.outbound = self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 
 from fairway.core.bus import record
@@ -136,6 +136,8 @@ class PeerTable:
 
     def __init__(self) -> None:
         self._by_local: dict[str, LocalPeer] = {}
+        self.get: Callable[[str], LocalPeer | None] = self._by_local.get
+        """Returns the peer of a local part."""
         self._by_id: dict[str, LocalPeer] = {}
         self._unused: list[str] = []
 
@@ -162,10 +164,6 @@ class PeerTable:
         self._by_local[peer.local] = peer
         if returns:
             self._by_id[peer.id] = peer
-
-    def get(self, local: str) -> LocalPeer | None:
-        """Return the peer of a local part."""
-        return self._by_local.get(local)
 
     def find(self, identity: str) -> LocalPeer | None:
         """Return the open peer of an identity that returns."""

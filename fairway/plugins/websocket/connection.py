@@ -96,6 +96,7 @@ class Connection:
         "_host",
         "_mapping",
         "_new_engine",
+        "_now",
         "_path",
         "_peer",
         "_reading",
@@ -118,6 +119,7 @@ class Connection:
         self._config = config
         self._host = host
         self._new_engine = engine
+        self._now = host.clock.now
         self._gone = gone
         self._path = exchange.head.path
         self._exchange: Exchange | None = exchange
@@ -152,8 +154,11 @@ class Connection:
         Args:
             may_skip: whether to leave the message out then, instead of closing.
         """
-        if not self._is_slow():
-            self._write(frames.get(self._deflate))
+        stream = self._stream
+        if stream is None:
+            return
+        if stream.unsent_bytes <= self._host.limits.unsent_bytes:
+            stream.write(frames.get(self._deflate))
         elif may_skip:
             self._host.drop(Drop.SLOW, self._peer, "skipped")
         else:
@@ -362,6 +367,3 @@ class Connection:
                 "peer": None if self._peer is None else self._peer.id,
             }
             access.info("%s %s%s", what, path, shown, extra=extra)
-
-    def _now(self) -> float:
-        return self._host.clock.now()

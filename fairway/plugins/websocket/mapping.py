@@ -154,6 +154,10 @@ class WebSocketMapping:
     def received(self, event: WireEvent, now: float) -> Sequence[Step]:
         """Something happened on the wire."""
         match event:
+            case TextReceived(text=text) if self._state is _State.OPEN:
+                return (Emit(RECEIVE, {"text": text}),)
+            case BytesReceived(data=data) if self._state is _State.OPEN:
+                return (Emit(RECEIVE, {"bytes": data}),)
             case Requested(head=head):
                 return self._requested(head, now)
             case Lost(reason=reason):
@@ -162,10 +166,6 @@ class WebSocketMapping:
                 return self._closed(code, reason, now)
             case _ if self._state is not _State.OPEN:
                 return ()
-            case TextReceived(text=text):
-                return (Emit(RECEIVE, {"text": text}),)
-            case BytesReceived(data=data):
-                return (Emit(RECEIVE, {"bytes": data}),)
             case PingReceived(payload=payload):
                 return (SendPong(payload),)
             case PongReceived():
@@ -175,6 +175,8 @@ class WebSocketMapping:
                 self._state, self._due = _State.DRAINING, now + _DRAIN
                 # RFC 6455, 7.1.1: nothing is sent, and read until the client is gone.
                 return (Close(code, reason), EndSending(), *ended)
+            case TextReceived() | BytesReceived():
+                return ()
             case _:
                 assert_never(event)
 
