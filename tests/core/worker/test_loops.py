@@ -170,7 +170,7 @@ def test_a_busy_process_leaves_messages_to_others(
 
     wait_until(lambda: len(second.done) >= 46)
 
-    assert waiting(layer) == 0
+    wait_until(lambda: waiting(layer) == 0)
     first.open()
     assert len(replies(host, 52)) == 52
     assert second_worker.ready
