@@ -12,14 +12,22 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp
+from benchmarks import (
+    w1_http,
+    w2_echo,
+    w3_broadcast,
+    w4_memory,
+    w5_polls,
+    w6_bus,
+    w7_udp,
+)
 from benchmarks.machine import conditions
 from benchmarks.measure import Plan, Results
 from benchmarks.report import markdown
 
 _WORKLOADS = {
     module.NAME: module
-    for module in (w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp)
+    for module in (w1_http, w2_echo, w3_broadcast, w4_memory, w5_polls, w6_bus, w7_udp)
 }
 _LATEST = Path(__file__).parent / "results" / "latest.md"
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp
+from benchmarks import (
+    w1_http,
+    w2_echo,
+    w3_broadcast,
+    w4_memory,
+    w5_polls,
+    w6_bus,
+    w7_udp,
+)
 from benchmarks.measure import Figure, Results
 from benchmarks.targets import (
     BARE,
@@ -94,6 +102,10 @@ def _w3(target: str) -> Figure:
 
 def _w4(target: str, case: str = w4_memory.SOCKETS) -> Figure:
     return Figure(w4_memory.NAME, case, target, "kib")
+
+
+def _w5(target: str, metric: str = "cpu") -> Figure:
+    return Figure(w5_polls.NAME, w5_polls.case(w5_polls.POLLS), target, metric)
 
 
 def _w6(target: str, metric: str, case: str = w6_bus.BATCHED) -> Figure:
@@ -197,6 +209,19 @@ BUDGETS = (
         other=_w4(UVICORN_LAYER.name),
     ),
     Budget("W4 over Redis, waiting poll", _w4(_REDIS, w4_memory.POLLS), 8, "KiB"),
+    Budget(
+        "W5 over Redis: CPU per poll to uvicorn + Channels 4 over channels_redis",
+        _w5(_REDIS),
+        1 / 6,
+        other=_w5(UVICORN_LAYER.name),
+    ),
+    Budget(
+        "W5 over Redis: polls answered",
+        _w5(_REDIS, "answered"),
+        w5_polls.POLLS,
+        "polls",
+        at_least=True,
+    ),
     Budget(
         "W6 Redis, 64 in flight: messages/s to channels_redis",
         _w6(BUS_REDIS.name, "rate"),

@@ -11,7 +11,7 @@ from typing import cast
 
 from benchmarks.measure import Meter
 
-__all__ = ["HttpLoad", "answer_size", "http_load", "post", "waiting_polls"]
+__all__ = ["HttpLoad", "answer_size", "http_load", "post"]
 
 _BROWSER = (
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101\r\n"
@@ -182,17 +182,3 @@ async def post(port: int, path: str, body: bytes) -> None:
             buffer += more
     finally:
         writer.close()
-
-
-async def waiting_polls(port: int, path: str, count: int) -> list[asyncio.Transport]:
-    """Open connections that each wait for an answer which does not come yet."""
-    loop = asyncio.get_running_loop()
-    asking = request("GET", path, port)
-    transports: list[asyncio.Transport] = []
-    for _ in range(count):
-        transport, _protocol = await loop.create_connection(
-            asyncio.Protocol, "127.0.0.1", port
-        )
-        transport.write(asking)
-        transports.append(transport)
-    return transports

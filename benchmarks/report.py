@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks import w1_http, w2_echo, w3_broadcast, w4_memory, w6_bus, w7_udp
+from benchmarks import (
+    w1_http,
+    w2_echo,
+    w3_broadcast,
+    w4_memory,
+    w5_polls,
+    w6_bus,
+    w7_udp,
+)
 from benchmarks.budgets import BUDGETS
 from benchmarks.measure import Figure, Results, spread
 from benchmarks.targets import (
@@ -89,6 +97,18 @@ _TABLES: Mapping[str, Table] = {
         (
             Column("KiB per peer", "kib", _plain),
             Column("MiB before", "before", _plain),
+        ),
+    ),
+    w5_polls.NAME: Table(
+        "W5 waiting polls released at once, CPU per poll",
+        "cpu",
+        UVICORN_LAYER.name,
+        (
+            Column("last ms", "last", _plain),
+            Column("CPU us", "cpu", _plain),
+            Column("answered", "answered", _plain),
+            _CLIENT,
+            _OTHERS,
         ),
     ),
     w6_bus.NAME: Table(

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from benchmarks.load_http import waiting_polls
+from benchmarks.load_polls import open_polls
 from benchmarks.load_websocket import Socket, open_sockets
 from benchmarks.measure import Plan, Results, Sample
 from benchmarks.rounds import able, interleave, running
@@ -35,7 +35,7 @@ async def run(plan: Plan, results: Results) -> None:
     counts = (_QUICK_FIRST, _QUICK_LAST) if plan.quick else (_FIRST, _LAST)
     cases = {
         SOCKETS: (_sockets, (FAIRWAY_REDIS, FAIRWAY_ONE, UVICORN_LAYER, UVICORN_ALONE)),
-        POLLS: (_polls, (FAIRWAY_REDIS, FAIRWAY_ONE)),
+        POLLS: (_polls, (FAIRWAY_REDIS, FAIRWAY_ONE, UVICORN_LAYER)),
     }
     for number in range(min(plan.rounds, _ROUNDS)):
         for case, (measure, targets) in cases.items():
@@ -56,19 +56,15 @@ async def _sockets(server: Server, *, counts: tuple[int, int]) -> Sample:
 
 
 async def _polls(server: Server, *, counts: tuple[int, int]) -> Sample:
-    transports: list[asyncio.Transport] = []
+    async with open_polls(server) as polls:
 
-    async def grow(count: int) -> None:
-        more = count - len(transports)
-        transports.extend(await waiting_polls(server.port, "/wait/", more))
+        async def grow(count: int) -> None:
+            asking = len(polls.all)
+            await polls.grow(count)
+            for poll in polls.all[asking:]:
+                poll.ask()
 
-    try:
         return await _slope(server, counts, grow)
-    finally:
-        for transport in transports:
-            transport.abort()
-        # They close in the next turn of the loop; a server waits for those that do not.
-        await asyncio.sleep(0.1)
 
 
 async def _slope(

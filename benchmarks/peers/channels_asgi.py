@@ -2,7 +2,7 @@
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
-from django.urls import path
+from django.urls import path, re_path
 
 http = get_asgi_application()
 
@@ -10,7 +10,13 @@ from benchmarks.peers import consumers  # noqa: E402  (needs Django to be set up
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        # Channels takes ASGI applications where Django takes views.
+        "http": URLRouter(
+            [
+                path("poll/", consumers.Poll.as_asgi()),
+                re_path("", http),  # type: ignore[arg-type]
+            ]
+        ),
         "websocket": URLRouter(
             [
                 path("echo/", consumers.Echo.as_asgi()),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from channels.exceptions import StopConsumer
+from channels.generic.http import AsyncHttpConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 
@@ -40,3 +42,20 @@ class Member(AsyncWebsocketConsumer):
     async def group_text(self, event: dict[str, Any]) -> None:
         """Pass it on."""
         await self.send(event["text"])
+
+
+class Poll(AsyncHttpConsumer):
+    """Leaves the request unanswered until something is sent to the group `all`."""
+
+    async def http_request(self, message: dict[str, Any]) -> None:
+        """Join the group, and wait."""
+        if not message.get("more_body"):
+            await self.channel_layer.group_add("all", self.channel_name)
+
+    async def group_text(self, event: dict[str, Any]) -> None:
+        """Answer."""
+        await self.channel_layer.group_discard("all", self.channel_name)
+        body = event["text"].encode()
+        length = (b"Content-Length", str(len(body)).encode())
+        await self.send_response(200, body, headers=[length])
+        raise StopConsumer
