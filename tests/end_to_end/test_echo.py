@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +24,7 @@ from tests.support.redis import RedisServer
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(120)]
 
+ROOT = Path(__file__).parents[2]
 MEBIBYTE = 1024 * 1024
 PATIENCE = 30.0
 
@@ -94,6 +100,37 @@ def test_a_websocket_echoes_exactly(echo: Echo, data: str | bytes) -> None:
         socket.send(data)
 
         assert socket.recv(PATIENCE) == data
+
+
+def test_the_long_poll_of_the_readme_is_what_curl_says(echo: Echo) -> None:
+    readme = (ROOT / "examples/echo/README.md").read_text()
+    shown = readme.split("with curl")[1].split("```")[1].splitlines()
+    token = ""
+    for line, answer in pairwise(shown):
+        if not line.startswith("$ curl") or answer.startswith("```"):
+            continue
+        command = line[2:].replace("8000", str(echo.port)).replace("$TOKEN", token)
+        said = subprocess.run(
+            [*shlex.split(command), "-s"], capture_output=True, timeout=60, check=True
+        ).stdout.decode()
+        if '"token"' in said:
+            token = json.loads(said)["token"]
+        assert said.replace(token or "-", "...") == answer
+
+
+def test_a_text_to_the_group_reaches_a_stream_of_events(echo: Echo) -> None:
+    kind = {"content-type": "application/json"}
+    begun = echo.http.post("/poll/group/", headers=kind)
+    fields = {
+        "fairway-token": begun.json()["token"],
+        "accept": "text/event-stream",
+    }
+    with echo.http.stream("GET", "/poll/", headers=fields) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ":"
+        httpx.post(f"http://127.0.0.1:{echo.port}/group/", content=b"hello")
+
+        assert [next(lines) for _ in range(3)] == ["", "id: 1", 'data: "hello"']
 
 
 def test_messages_come_back_in_order(echo: Echo) -> None:

@@ -19,6 +19,10 @@ from tests.support.loop import LoopThread, wait_until
 HTTP, WEBSOCKET, LINES = "http", "websocket", "brief"
 SMS = "sms"
 PROTOCOLS = [HTTP, WEBSOCKET, LINES]
+HTTP, WEBSOCKET, LINES, LONGPOLL = "http", "websocket", "brief", "longpoll"
+STREAMS = [HTTP, WEBSOCKET, LINES]
+"""Those that stop reading a connection; long-poll's own tests have what it does."""
+PROTOCOLS = [*STREAMS, LONGPOLL]
 ENOUGH = 48 * 1024 * 1024
 """Bytes that no buffers between two sockets hold."""
 
@@ -27,10 +31,15 @@ UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+BEGIN = (
+    b"POST /poll/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
 ARRIVALS = {
     HTTP: (GET, "http.request"),
     WEBSOCKET: (UPGRADE, "websocket.connect"),
     LINES: (b"x\n", "brief.receive"),
+    LONGPOLL: (BEGIN, "longpoll.connect"),
 }
 
 
@@ -42,6 +51,7 @@ def limited(
     sections: dict[str, dict[str, Any]] = {
         HTTP: {"bind": ["tcp:0:interface=127.0.0.1"]},
         WEBSOCKET: {},
+        LONGPOLL: {},
         f"{SAMPLES}.{LINES}": {},
         SMS: {"provider": "memory", "sender": ["+46700000000"]},
     }
@@ -168,7 +178,7 @@ def pass_messages(rig: Rig, client: socket.socket, protocol: str, count: int) ->
         rig.done(taken)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", STREAMS)
 def test_who_sends_more_often_is_not_read_for_a_while(
     loop_thread: LoopThread, protocol: str
 ) -> None:
@@ -185,7 +195,7 @@ def test_who_sends_more_often_is_not_read_for_a_while(
         assert time.monotonic() - began > 0.5
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", STREAMS)
 @pytest.mark.parametrize(
     "limits",
     [
