@@ -16,7 +16,7 @@ from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.settings import Limits, Settings
 from fairway.testing import pytest_plugin
 from tests.architecture.manual import extension, page, reference, section, undocumented
-from tests.architecture.tree import PACKAGE, sources
+from tests.architecture.tree import PACKAGE, ROOT, sources
 
 tables = extension("tables")
 SPECS: list[ProtocolSpec] = tables.specs()
@@ -100,6 +100,15 @@ def test_every_hook_is_documented_with_its_arguments() -> None:
     ]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("hook", tables.hooks())
+def test_every_hook_has_a_section_for_authors_and_a_test_of_its_name(hook: str) -> None:
+    guide = (ROOT / "docs" / "plugins" / "hooks.md").read_text(encoding="utf-8")
+    tests = (ROOT / "tests/manual/plugins/test_hooks.py").read_text(encoding="utf-8")
+
+    assert len(section(guide, f"`{hook}`").strip()) > 50
+    assert re.search(rf"^def test_{hook}\(", tests, re.MULTILINE)
 
 
 def test_every_error_is_documented() -> None:
