@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import Process, free_port, run_manage
+from tests.support.processes import Process, free_port, run_manage, wait_until
 
-__all__ = ["SITE", "Client", "Site", "free_udp_port", "site"]
+__all__ = ["SITE", "Client", "Site", "free_udp_port", "is_bound", "site"]
 
 SITE = "tests/plugins/udp/site"
 ATTEMPTS = 20
@@ -89,6 +89,12 @@ def free_udp_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_bound(port: int) -> bool:
+    """Return whether somebody has a UDP port of 127.0.0.1."""
+    # Not by trying to take it, which could come before the one who shall.
+    return f":{port:04X} " in Path("/proc/net/udp").read_text()
+
+
 @contextmanager
 def serve(**section: Any) -> Iterator[Site]:
     http, port = free_port(), free_udp_port()
@@ -99,7 +105,7 @@ def serve(**section: Any) -> Iterator[Site]:
         run_manage(SITE, *arguments, environment=environment) as process,
         ExitStack() as stack,
     ):
-        process.wait_for_port(http)
+        wait_until(lambda: is_bound(port))
         yield Site(process, port, stack)
 
 

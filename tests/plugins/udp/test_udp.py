@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from tests.plugins.udp.conftest import SITE, Client, Site, free_udp_port
+from tests.plugins.udp.conftest import SITE, Client, Site, free_udp_port, is_bound
 from tests.support.processes import free_port, is_listening, run_manage, wait_until
 
 pytestmark = [pytest.mark.standard]
@@ -85,7 +85,7 @@ def test_several_servers_share_a_port_over_redis(redis_url: str) -> None:
         for part in (*parts, ("runworker",)):
             process = run_manage(SITE, *part, environment=environment)
             stack.enter_context(process)
-        wait_until(lambda: all(map(is_listening, http)))
+        wait_until(lambda: all(map(is_listening, http)) and is_bound(port))
         for number in range(40):
             client = Client(port)
             stack.callback(client.socket.close)
