@@ -40,8 +40,9 @@ def load_provider(name: str) -> type[Provider]:
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
+        hint = "; pip install 'fairway[sms]'" if name in PROVIDERS else ""
         raise ConfigurationError(
-            _SETTING, f"has {name!r}, which needs {error.name!r}: not installed"
+            _SETTING, f"has {name!r}, which needs {error.name!r}: not installed{hint}"
         ) from error
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -134,6 +135,7 @@ class Smsc:
 async def bare_smsc(
     work: Callable[[int, list[Any]], Awaitable[T]],
     answer: Callable[[Any], bytes | None],
+    tls: ssl.SSLContext | None = None,
 ) -> T:
     """Run work with a server whose answers are ours; it gets its port and what came."""
     seen: list[Any] = []
@@ -157,7 +159,7 @@ async def bare_smsc(
             await writer.wait_closed()
         ended += 1
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         return await work(server.sockets[0].getsockname()[1], seen)
     finally:

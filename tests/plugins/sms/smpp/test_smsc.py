@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from smpp34 import Tlv
 
 from fairway.kit import ConfigurationError, Secret
@@ -333,6 +339,35 @@ def test_a_silent_smsc_is_noticed() -> None:
             await eventually(lambda: [pdu.command for pdu in seen][:3] == binds)
 
     asyncio.run(bare_smsc(work, dead))
+
+
+@contextmanager
+def trusted(ca: trustme.CA, path: Path) -> Iterator[None]:
+    """Let the system trust an authority, as OpenSSL reads its environment."""
+    ca.cert_pem.write_to_path(str(path))
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = str(path)
+    try:
+        yield
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+        if before is not None:
+            os.environ["SSL_CERT_FILE"] = before
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_only_a_trusted_smsc_gets_the_password(trust: bool, tmp_path: Path) -> None:
+    ca, other = trustme.CA(), trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def work(port: int, seen: list[Any]) -> None:
+        async with Account(port, smpp_url=f"smpps://127.0.0.1:{port}") as account:
+            assert account.provider.is_bound == trust
+            assert [pdu.command for pdu in seen] == ["bind_transceiver"] * trust
+
+    with trusted(ca if trust else other, tmp_path / "ca.pem"):
+        asyncio.run(bare_smsc(work, polite, context))
 
 
 @pytest.mark.parametrize(
