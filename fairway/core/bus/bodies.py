@@ -90,10 +90,13 @@ def sent(send: op.Send, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
     channel = send.channel
     mailbox, mark, local = channel.partition("!")
     expiry = policy.expiry(channel) if send.expiry is None else send.expiry
+    content = Raw(send.content)
     if send.events is None:
-        body = record.Message(local, Raw(send.content))
-        return mailbox + mark, Kind.MESSAGE, body, expiry
-    return mailbox + mark, *_sent(send), expiry
+        message = record.Message(local, content)
+        return mailbox + mark, Kind.MESSAGE, message, expiry
+    events = [Raw(event) for event in send.events]
+    event = record.Event(content, events, send.order, send.state)
+    return mailbox + mark, Kind.EVENT, event, expiry
 
 
 def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:

@@ -114,8 +114,12 @@ class _Sender:
         immediately: bool = False,
         on_commit: bool = False,
     ) -> None:
-        if not self._held(operation, immediately=immediately, on_commit=on_commit):
-            self.layer.send_many([operation])
+        layer = self.layer
+        held = self._held(
+            operation, layer, immediately=immediately, on_commit=on_commit
+        )
+        if not held:
+            layer.send_many([operation])
 
     async def _aleave(
         self,
@@ -125,14 +129,22 @@ class _Sender:
         on_commit: bool = False,
     ) -> None:
         # Held in the caller's own thread: transactions belong to threads.
-        if not self._held(operation, immediately=immediately, on_commit=on_commit):
-            await asyncio.to_thread(self.layer.send_many, [operation])
+        layer = self.layer
+        held = self._held(
+            operation, layer, immediately=immediately, on_commit=on_commit
+        )
+        if not held:
+            await asyncio.to_thread(layer.send_many, [operation])
 
     def _held(
-        self, operation: Operation, *, immediately: bool, on_commit: bool
+        self,
+        operation: Operation,
+        layer: ChannelLayer,
+        *,
+        immediately: bool,
+        on_commit: bool,
     ) -> bool:
         """Keep an operation that leaves later; return whether this is one."""
-        layer = self.layer
         if on_commit:
             _after_commit(lambda: layer.send_many([operation]))
             return True
@@ -182,8 +194,11 @@ class Channel(_Sender):
             ChannelFull: it left now, and the channel is full.
             LayerUnavailable: it left now, and the layer cannot be reached.
         """
-        send = Send(self.name, self._encode(content), expiry)
-        self._leave(send, immediately=immediately, on_commit=on_commit)
+        layer = self.layer
+        encoded = encode_content(content, layer.policy.max_content)
+        send = Send(self.name, encoded, expiry)
+        if not self._held(send, layer, immediately=immediately, on_commit=on_commit):
+            layer.send_many([send])
 
     async def asend(
         self,

@@ -474,8 +474,10 @@ class HttpMapping:
         now: float,
     ) -> bytes:
         answer = current.answer
-        nothing_follows = len(self._queue) == 1 and not self._intake.buffered
-        if not current.complete or (self._stopping and nothing_follows):
+        if not current.complete or (
+            # Nothing follows.
+            self._stopping and len(self._queue) == 1 and not self._intake.buffered
+        ):
             answer.close = True
         return answer.begin(status, headers, body, now + self._connection.epoch)
 

@@ -38,6 +38,7 @@ class Transaction:
         "dispatched",
         "fault",
         "head",
+        "is_last",
         "limit",
         "mounted",
         "received",
@@ -61,6 +62,8 @@ class Transaction:
         """Whether a consumer may know of it."""
         self.complete = head is None or head.length == 0
         """Whether all of it was received."""
+        self.is_last = head is None or not head.keep_alive or bool(head.upgrade)
+        """Whether what follows on the connection is no request, as far as one knows."""
         self.wants_body = True
         self.limit = 0
         """Bytes that the body may have."""
@@ -76,11 +79,6 @@ class Transaction:
         self._unsent = 0
         # Parts of the answer for which there was no room to give credit.
         self._credit_owed = 0
-
-    @property
-    def is_last(self) -> bool:
-        """Whether what follows on the connection is no request, as far as one knows."""
-        return self.head is None or not self.head.keep_alive or bool(self.head.upgrade)
 
     @property
     def ends_connection(self) -> bool:
