@@ -114,9 +114,14 @@ def test_one_frame_shows_rates_queues_and_consumers(watched: Watched) -> None:
     assert float(events.replace(",", "")) > 0
     assert float(replies.replace(",", "")) > 0
     assert row(text, "http.request")[-1] == "1"
-    rate, busy, *_ = row(text, f"{worker} http.request")[:4]
+    _, _, after = text.partition("\nconsumers of")
+    consumers, _, buses = after.partition("\n\n")
+    rate, busy, *_ = row(consumers, f"{worker} http.request")
     assert float(rate.replace(",", "")) > 0
     assert float(busy) >= 0
+    rate, median, *_ = row(buses, f"{worker} http.request")
+    assert float(rate.replace(",", "")) > 0
+    assert float(median) > 0
     assert f"{gone}  " in text
     assert "hush" not in text
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.waiting import wait_until
@@ -25,13 +26,21 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT = 30.0
+# Not the seeded one, which is the same in all processes of a test run.
+_ports = random.SystemRandom()
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody uses at this moment.
+
+    None of those that the kernel gives to outgoing connections: other tests make many
+    of them before a server that is told this port has started.
+    """
+    while True:
+        port = _ports.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(port: int) -> bool:
