@@ -68,7 +68,7 @@ class Process:
         """Return what it printed so far."""
         return self.log.read_text(errors="replace")
 
-    def wait_for_port(self, port: int, timeout: float = 30.0) -> None:
+    def wait_for_port(self, port: int, timeout: float = 60.0) -> None:
         """Wait until it listens; raises with its output when it ends before."""
 
         def listening() -> bool:
