@@ -33,7 +33,11 @@ def answer_unrouted(
     _, _, what = message.channel.rpartition(".")
     if message.get("order"):  # the peer was let in with an earlier event
         return None
-    if what == "connect" and router.admits(f"{spec.name}.receive", message.content):
+    if what == "connect" and any(
+        router.admits(event.channel, message.content)
+        for event in spec.events
+        if event.channel.rpartition(".")[2] not in ("connect", "disconnect")
+    ):
         return {"accept": True}
     is_later = what == "disconnect" or (what == "receive" and not message.get("first"))
     return None if is_later else spec.unrouted

@@ -104,3 +104,14 @@ def test_a_later_event_does_not_end_the_peer(make_site: MakeSite) -> None:
 
     assert answer_unrouted(first, spec, site.router) == {"close": True}
     assert answer_unrouted(later, spec, site.router) is None
+
+
+def test_a_connect_is_accepted_where_any_event_behind_it_is_routed(
+    make_site: MakeSite,
+) -> None:
+    open_site = make_site([route("shelf.get", ignore)], "shelf")
+    shut_site = make_site([route("shelf.disconnect", ignore)], "shelf")
+
+    assert ConsumerClient(open_site, "shelf").connect() == {"accept": True}
+    with pytest.raises(Refused):
+        ConsumerClient(shut_site, "shelf").connect()
