@@ -25,6 +25,7 @@ from tests.plugins.sms.smpp.smsc import (
     eventually,
     polite,
 )
+from tests.support.loop import LoopThread
 from tests.support.processes import free_port
 from tests.support.proxy import Proxy
 
@@ -203,6 +204,21 @@ def test_a_text_comes_in_and_is_answered_when_the_bus_has_it() -> None:
             assert (got.sender, got.to, got.text) == (THEIRS, OURS, "Hall@")
 
     asyncio.run(run())
+
+
+def test_it_runs_on_the_loop_of_an_interface_server(loop_thread: LoopThread) -> None:
+    async def run() -> None:
+        async with Smsc() as smsc, Account(smsc.port) as account:
+            await account.provider.send(text("out"))
+            session = await smsc.session()
+            taken = await session.deliver_sm(
+                OURS[1:], b"in", source_addr=THEIRS[1:], source_addr_ton=1
+            )
+            assert taken.command_status == 0
+            assert joined(smsc.submitted) == "out"
+            assert [got.text for got in account.texts] == ["in"]
+
+    loop_thread.run(run())
 
 
 @pytest.mark.parametrize("way", ["header", "wide header", "sar"])
