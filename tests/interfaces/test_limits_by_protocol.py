@@ -16,10 +16,8 @@ from fairway.plugins.sms import memory
 from tests.interfaces.rig import SAMPLES, Rig
 from tests.support.loop import LoopThread, wait_until
 
-HTTP, WEBSOCKET, LINES = "http", "websocket", "brief"
-SMS = "sms"
-PROTOCOLS = [HTTP, WEBSOCKET, LINES]
 HTTP, WEBSOCKET, LINES, LONGPOLL = "http", "websocket", "brief", "longpoll"
+SMS = "sms"
 STREAMS = [HTTP, WEBSOCKET, LINES]
 """Those that stop reading a connection; long-poll's own tests have what it does."""
 PROTOCOLS = [*STREAMS, LONGPOLL]
