@@ -32,6 +32,8 @@ class Polls:
         self.answered = 0
         self.last = 0.0
         """When the last answer came."""
+        self.why = ""
+        """Why one was refused last."""
         self._missing = 0
         self._complete = asyncio.Event()
 
@@ -62,7 +64,7 @@ class Polls:
             raise RuntimeError(f"{self._missing} polls were not answered") from None
         if self.answered != len(self.all):
             refused = len(self.all) - self.answered
-            raise RuntimeError(f"{refused} polls were refused")
+            raise RuntimeError(f"{refused} polls were refused: {self.why}")
 
     def heard(self, *, well: bool) -> None:
         """A poll has its answer."""
@@ -139,6 +141,7 @@ class _Poll(asyncio.Protocol):
         if self._begun is not None and not self._begun.done():
             self._begun.set_exception(RuntimeError(str(error)))
         else:
+            self._polls.why = str(error)
             self._polls.heard(well=False)
 
 

@@ -44,7 +44,7 @@ _CHANNELS_PACKAGES = ("channels", "channels_redis")
 
 
 def _uvicorn(application: str) -> tuple[str, ...]:
-    quiet = ("--log-level", "warning", "--no-access-log")
+    quiet = ("--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "75")
     address = ("--host", "127.0.0.1", "--port", "{port}")
     return (_PYTHON, "-m", "uvicorn", *quiet, *address, application)
 
