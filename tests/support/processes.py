@@ -30,15 +30,15 @@ STOP_TIMEOUT = 30.0
 _ports = random.SystemRandom()
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody uses at this moment.
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a port of 127.0.0.1, TCP's by default, that nobody uses at this moment.
 
     None of those that the kernel gives to outgoing connections: other tests make many
     of them before a server that is told this port has started.
     """
     while True:
         port = _ports.randrange(10_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
 
