@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
@@ -27,10 +28,12 @@ class Harbour:
 
     def __init__(self, port: int, database: Path) -> None:
         self.port = port
+        self.udp_port = free_port(socket.SOCK_DGRAM)
         self._environment = {
             # Tests of this process may have chosen settings of their own.
             "DJANGO_SETTINGS_MODULE": "harbour.settings",
             "HARBOUR_DATABASE": str(database),
+            "FAIRWAY_UDP_PORT": str(self.udp_port),
         }
         self._running = ExitStack()
         with self._manage("migrate", "--verbosity", "0") as migration:
@@ -59,6 +62,13 @@ class Harbour:
         url = f"ws://127.0.0.1:{self.port}/room/"
         return connect(url, open_timeout=PATIENCE, proxy=None)
 
+    def nc(self) -> socket.socket:
+        """Come in by datagrams."""
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", self.udp_port))
+        return client
+
     def _manage(self, *arguments: str) -> AbstractContextManager[Process]:
         return run_manage("examples/harbour", *arguments, environment=self._environment)
 
@@ -74,6 +84,7 @@ class Window:
         size: tuple[int, int] = WIDE,
         scheme: Literal["light", "dark"] = "light",
         script: bool = True,
+        path: str = "/",
     ) -> None:
         self._thread = thread
         self.problems: list[str] = []
@@ -85,7 +96,7 @@ class Window:
                 viewport={"width": size[0], "height": size[1]},
             ).new_page()
             page.on("pageerror", lambda error: self.problems.append(str(error)))
-            page.goto(f"http://127.0.0.1:{harbour.port}/")
+            page.goto(f"http://127.0.0.1:{harbour.port}{path}")
             return page
 
         self._page = thread(open_page)
@@ -178,6 +189,114 @@ def test_two_windows_chat(browser: BrowserThread, harbour: Harbour) -> None:
         ]
 
 
+def counted(terminal: ClientConnection) -> str:
+    terminal.send("/who")
+    return str(terminal.recv(PATIENCE))
+
+
+def text_by_phone(page: Page, text: str) -> None:
+    page.locator("#phone").scroll_into_view_if_needed()
+    phone = page.frame_locator("#phone iframe")
+    expect(phone.locator("#state")).to_have_text("Live", timeout=PATIENCE * 1000)
+    phone.get_by_label("Text", exact=True).fill(text)
+    phone.get_by_label("Text", exact=True).press("Enter")
+
+
+def poll_by_window(page: Page, text: str) -> None:
+    page.get_by_label("Message or command").fill(text)
+    page.get_by_label("Message or command").press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [((1440, 900), "light"), ((820, 1100), "dark")]
+)
+def test_what_is_said_at_one_door_is_heard_at_all(
+    browser: BrowserThread,
+    harbour: Harbour,
+    size: tuple[int, int],
+    scheme: Literal["light", "dark"],
+) -> None:
+    markup = "<i>by phone</i>"
+    said = []
+
+    def heard_by_phone(text: str) -> None:
+        def look(page: Page) -> None:
+            bubble = page.frame_locator("#phone iframe").locator(
+                "[data-status=delivered] .bubble", has_text=text
+            )
+            expect(bubble.first).to_be_visible(timeout=PATIENCE * 1000)
+
+        window.do(look)
+
+    with (
+        closing(Window(browser, harbour, size=size, scheme=scheme)) as window,
+        harbour.terminal() as terminal,
+        harbour.nc() as nc,
+    ):
+        window.enter("Ada")
+        assert "You are guest-" in str(terminal.recv(PATIENCE))
+        nc.send(b"/name Edsger\n")
+        assert b"You are guest-" in nc.recv(2_000)
+        assert nc.recv(2_000) == b"You are Edsger."
+        window.do(lambda page: poll_by_window(page, "/name Grace"))
+        window.shows("#window .lines", "You are Grace.")
+        window.do(lambda page: text_by_phone(page, markup))
+        heard_by_phone("You are guest-")
+        said.append(str(terminal.recv(PATIENCE)))
+        assert nc.recv(2_000) == said[0].encode()
+        assert said[0].endswith(f": {markup}")
+
+        window.do(lambda page: poll_by_window(page, "by long-poll"))
+        assert nc.recv(2_000) == b"Grace: by long-poll"
+        nc.send(b"by datagram\n")
+        window.shows("#posts", "by datagram")
+        window.say("by page")
+        window.shows("#posts", "by page")
+
+        assert [name for name, _, _ in window.posts()][1:] == ["Grace", "Edsger", "Ada"]
+        assert [door for _, door, _ in window.posts()] == [
+            "sms",
+            "longpoll",
+            "udp",
+            "websocket",
+        ]
+        for text in ("Grace: by long-poll", "Edsger: by datagram", "Ada: by page"):
+            window.shows("#window .lines", text)
+            heard_by_phone(text)
+        window.shows("#window .lines", said[0])
+        window.shows('[data-door="udp"]', f"nc -u 127.0.0.1 {harbour.udp_port}")
+        window.shows('[data-door="udp"]', "Last used")
+        window.do(lambda page: page.evaluate("scrollTo(0, 0)"))
+        window.keep_picture(f"harbour-doors-{scheme}")
+
+
+def test_a_phone_that_says_stop_has_left(
+    browser: BrowserThread, harbour: Harbour
+) -> None:
+    def bubbles(page: Page) -> list[str]:
+        return page.locator(".incoming .bubble").all_text_contents()
+
+    def press(word: str) -> None:
+        window.do(lambda page: page.get_by_role("button", name=word).click())
+
+    with closing(Window(browser, harbour, size=PHONE, path="/sms/phone/")) as window:
+        window.shows("#state", "Live")
+        press("HELP")
+        window.shows("#texts .incoming:nth-child(3)", "/who to see")
+        press("STOP")
+        with harbour.terminal() as terminal:
+            terminal.recv(PATIENCE)
+            wait_until(lambda: counted(terminal) == "1 here.", PATIENCE)
+        harbour.say("Ada", "unheard")
+        press("START")
+        window.shows("#texts .incoming:nth-child(6)", "/who to see")
+        harbour.say("Ada", "aloud")
+        window.shows("#texts", "Ada: aloud")
+        window.keep_picture("phone-alone")
+
+        assert "unheard" not in " ".join(window.do(bubbles))
+
+
 def test_a_newcomer_sees_what_was_said_before(
     browser: BrowserThread, harbour: Harbour
 ) -> None:
@@ -222,7 +341,9 @@ def test_the_page_comes_back_by_itself_and_sends_what_waited(
 
         window.shows("#posts", "sent while nobody was there")
 
-        assert window.posts() == [("Ada", "websocket", "sent while nobody was there")]
+        # Whichever way it found first: a WebSocket, or requests.
+        said = [(name, text) for name, _, text in window.posts()]
+        assert said == [("Ada", "sent while nobody was there")]
 
 
 def test_without_javascript_the_form_speaks(
@@ -290,6 +411,7 @@ def test_a_terminal_talks_with_a_page(browser: BrowserThread, harbour: Harbour) 
         window.enter("Ada")
         assert "You are guest-" in str(terminal.recv(PATIENCE))
         terminal.send("/name Edsger")
+        assert terminal.recv(PATIENCE) == "You are Edsger."
         terminal.send("from a terminal")
         window.shows("#posts", "from a terminal")
         assert terminal.recv(PATIENCE) == "Edsger: from a terminal"
@@ -316,10 +438,6 @@ def test_a_post_is_one_line_that_steers_no_terminal(harbour: Harbour) -> None:
 
 
 def test_who_leaves_the_feed_is_not_counted_any_more(harbour: Harbour) -> None:
-    def counted(terminal: ClientConnection) -> str:
-        terminal.send("/who")
-        return str(terminal.recv(PATIENCE))
-
     with harbour.terminal() as terminal:
         terminal.recv(PATIENCE)
         with harbour.http.stream("GET", "/feed/"):

@@ -16,7 +16,7 @@ class Door:
     title: str
     summary: str
     commands: tuple[str, ...]
-    """How to use it from a terminal; `{host}` is where the page came from."""
+    """How to use it from a terminal; HOST is where the page came from."""
 
     @property
     def is_open(self) -> bool:
@@ -24,27 +24,50 @@ class Door:
         return self.protocol in settings.FAIRWAY["PLUGINS"]
 
 
+PHONE = "/sms/phone/"
+"""The page of the simulated phone."""
+POST = "curl -s -H 'content-type: application/json'"
+TOKEN = '-H "Fairway-Token: $T"'
+STREAM = "-H 'accept: text/event-stream'"
+TEXT = '{"number":"+46701740699","text":"Ahoy"}'
+
 DOORS = (
     Door(
         "websocket",
         "WebSocket",
         "Both ways, at once. This page uses it.",
-        ("python -m websockets ws://{host}/room/",),
+        ("python -m websockets ws://HOST/room/",),
+    ),
+    Door(
+        "longpoll",
+        "Long-poll",
+        "Plain requests, for networks that let nothing else through.",
+        (
+            f"T=$({POST} -d '{{}}' http://HOST/poll/room/ | cut -d '\"' -f 4)",
+            f"curl -N {TOKEN} {STREAM} http://HOST/poll/room/",
+            f'{POST} {TOKEN} -d \'{{"messages":["Ahoy"]}}\' http://HOST/poll/room/',
+        ),
+    ),
+    Door(
+        "sms",
+        "SMS",
+        "A text to NUMBER. The phone is simulated: no account, no costs.",
+        (f"{POST} -d '{TEXT}' http://HOST{PHONE}texts/",),
+    ),
+    Door(
+        "udp",
+        "UDP",
+        "One datagram, one message. Type, and press Enter.",
+        ("nc -u 127.0.0.1 UDP_PORT",),
     ),
     Door(
         "http",
         "Plain HTTP",
         "A form post speaks, an endless response listens.",
         (
-            "curl -d name=Ada -d text=Ahoy http://{host}/say/",
-            "curl -N http://{host}/feed/",
+            "curl -d name=Ada -d text=Ahoy http://HOST/say/",
+            "curl -N http://HOST/feed/",
         ),
-    ),
-    Door(
-        "longpoll",
-        "Long-poll",
-        "For networks that let nothing else through.",
-        (),
     ),
     Door(
         "webrtc",
@@ -52,24 +75,27 @@ DOORS = (
         "A data channel: datagrams from a browser.",
         (),
     ),
-    Door(
-        "sms",
-        "SMS",
-        "A text message from any phone.",
-        (),
-    ),
-    Door(
-        "udp",
-        "UDP",
-        "One datagram, one message.",
-        (),
-    ),
 )
 
 
 def doors_at(host: str) -> list[Door]:
     """Return the doors with their commands for a host, such as `127.0.0.1:8000`."""
+    facts = {
+        "HOST": host,
+        "UDP_PORT": str(settings.UDP_PORT),
+        "NUMBER": settings.PHONE_NUMBER,
+    }
+
+    def filled(text: str) -> str:
+        for name, fact in facts.items():
+            text = text.replace(name, fact)
+        return text
+
     return [
-        replace(door, commands=tuple(line.format(host=host) for line in door.commands))
+        replace(
+            door,
+            summary=filled(door.summary),
+            commands=tuple(map(filled, door.commands)),
+        )
         for door in DOORS
     ]

@@ -7,8 +7,9 @@ an HTTP response that does not end.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from fairway import Group
+from fairway import Channel, Group
 from harbour.models import Post, record
 
 PAGES = "harbour.pages"
@@ -16,11 +17,11 @@ LINES = "harbour.lines"
 FEEDS = "harbour.feeds"
 
 
-def say(name: str, text: str, door: str) -> Post:
-    """Keep a post and show it to everybody."""
+def say(name: str, text: str, door: str, exclude: Sequence[Channel] = ()) -> Post:
+    """Keep a post and show it to everybody but those lines."""
     post = record(name, text, door)
     Group(PAGES).send({"text": as_json("post", **post.as_dict())})
-    Group(LINES).send({"text": str(post)})
+    Group(LINES).send({"text": str(post)}, exclude=exclude)
     Group(FEEDS).send({"content": f"{post}\n".encode(), "more_content": True})
     return post
 

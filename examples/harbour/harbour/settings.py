@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+UDP_PORT = int(os.environ.get("FAIRWAY_UDP_PORT", 9999))
+PHONE_NUMBER = "+46701740605"  # belongs to nobody
 
 SECRET_KEY = "a demo on the own machine has no secrets"
 DEBUG = True
@@ -25,6 +27,22 @@ FAIRWAY = {
         # The feed is one endless response, and may be silent for long.
         "http": {"part_timeout": float("inf")},
         "websocket": {},
+        "longpoll": {},
+        # Nobody can forge an address of the own machine; others get no more bytes than
+        # three times what they sent.
+        "udp": {
+            "bind": [f"udp:127.0.0.1:{UDP_PORT}"],
+            "text": True,
+            "idle": 300,
+            "trusted": ["127.0.0.0/8"],
+        },
+        # A phone on the page in place of a vendor. Its texts cost nothing.
+        "sms": {
+            "provider": "simulator",
+            "sender": [PHONE_NUMBER],
+            "daily_budget": None,
+            "segments_per_minute": 600,
+        },
     },
 }
 

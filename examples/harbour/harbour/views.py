@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from harbour.doors import doors_at
+from harbour.doors import PHONE, doors_at
 from harbour.models import MAX_NAME, MAX_TEXT, latest
 from harbour.room import say as say_in_room
 
@@ -18,9 +18,12 @@ from harbour.room import say as say_in_room
 @require_safe
 def room(request: HttpRequest) -> HttpResponse:
     """The page; it is also the whole demo without JavaScript."""
+    doors = doors_at(request.get_host())
     context = {
         "posts": latest(),
-        "doors": doors_at(request.get_host()),
+        "doors": doors,
+        "open": [door.protocol for door in doors if door.is_open],
+        "phone": PHONE,
         "name": request.session.get("name", ""),
         "max_name": MAX_NAME,
         "max_text": MAX_TEXT,

@@ -1,5 +1,5 @@
 /** The page's side of the room: what client.js brings is shown, what is typed is sent. */
-import { connect } from "../fairway/client.js";
+import { connect, longPoll } from "../fairway/client.js";
 
 const $ = (id) => document.getElementById(id);
 const form = $("composer");
@@ -105,7 +105,11 @@ function say(state, text) {
   $("retry").hidden = state !== "reconnecting";
 }
 say("connecting", "Connecting");
-socket.addEventListener("open", () => say("open", "Connected"));
+const carriers = { websocket: "WebSocket", events: "server-sent events", poll: "long-poll" };
+socket.addEventListener("open", () => {
+  say("open", "Connected");
+  $("carrier").textContent = carriers[socket.transport] ?? "WebSocket";
+});
 socket.addEventListener("close", ({ reason }) => say("closed", reason || "Closed"));
 socket.addEventListener("reconnecting", ({ detail }) => {
   const due = performance.now() + detail.delay;
@@ -126,6 +130,9 @@ function tellWaiting() {
 /** Light the door that a post came by. */
 function knock(door) {
   const card = document.querySelector(`[data-door="${door}"]`);
+  const last = card?.querySelector(".last");
+  if (last) last.textContent = `Last used ${clock.format(new Date())}.`;
+  $("channel").textContent = `${door}.${door === "http" ? "request" : "receive"}`;
   card?.classList.add("used");
   setTimeout(() => card?.classList.remove("used"), 150);
 }
@@ -173,6 +180,34 @@ for (const button of document.querySelectorAll(".copy")) {
     }, 1500);
   });
 }
+
+/* the other doors of this page: a window by long-poll, and the phone, which has a page of its own */
+
+function openWindow(section) {
+  const lines = section.querySelector(".lines");
+  const form = section.querySelector("form");
+  let link;
+  const enter = () => {
+    const { socket: url, poll } = section.dataset;
+    const made = connect(url, { poll, transports: [longPoll], storage: () => sessionStorage });
+    made.addEventListener("message", ({ data }) => {
+      const line = document.createElement("li");
+      line.textContent = data;
+      lines.append(line);
+      while (lines.children.length > 100) lines.firstChild.remove();
+      line.scrollIntoView({ block: "nearest" });
+    });
+    return made;
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    link ??= enter();
+    if (link.send(form.text.value)) form.reset();
+  });
+  section.hidden = false;
+}
+if ($("window")) openWindow($("window"));
+if ($("phone")) $("phone").hidden = false;
 
 $("name").value ||= localStorage.getItem(memory.name) ?? "";
 known().forEach(dress);
