@@ -20,6 +20,7 @@ from fairway.core.bus.layer import (
     Outcome,
     Reader,
     Receiver,
+    Told,
 )
 from fairway.core.bus.simple import SimpleLayer
 from fairway.core.content import Content, decode_content, encode_content
@@ -151,6 +152,7 @@ __all__ = [
     "StreamMapping",
     "StreamProtocol",
     "Timer",
+    "Told",
     "WebhookProtocol",
     "Write",
     "check_origin",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import typing
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["Drop", "Drops"]
+__all__ = ["Drop", "Drops", "Named"]
 
 _LOG_EVERY = 10.0
 """Seconds between two log lines about one channel and reason."""
@@ -53,6 +54,13 @@ class Drop(StrEnum):
     """A record or content that cannot be read."""
 
 
+class Named(typing.Protocol):
+    """A peer that log lines can name."""
+
+    def log_fields(self) -> Mapping[str, str]:
+        """Return what a line about it carries; keys are those of `fairway.logs`."""
+
+
 class Drops:
     """Counters of dropped messages of one process; any thread may use them."""
 
@@ -61,10 +69,21 @@ class Drops:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._logged: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def add(self, channel: str, reason: str, count: int = 1, detail: str = "") -> None:
+    def add(
+        self,
+        channel: str,
+        reason: str,
+        count: int = 1,
+        detail: str = "",
+        *,
+        peer: Named | None = None,
+    ) -> None:
         """Count dropped messages, and log them unless that was done just now.
 
         A mailbox counts as one channel: its clients do not become keys.
+
+        Args:
+            peer: whose message it was. A line names the last one only.
         """
         key = (channel.partition("!")[0].partition("?")[0], str(reason))
         now = time.monotonic()
@@ -83,6 +102,7 @@ class Drops:
             key[0],
             key[1],
             f" ({detail})" if detail else "",
+            extra=None if peer is None else peer.log_fields(),
         )
 
     def counts(self) -> Mapping[tuple[str, str], int]:

@@ -88,7 +88,7 @@ class MailboxDelivery:
         peer = self._peers.get(local)
         if peer is not None and peer.open:
             return peer
-        self._backplane.drops.add(delivery.channel, Drop.GONE)
+        self._backplane.drops.add(delivery.channel, Drop.GONE, peer=peer)
         return None
 
     def _fan_out(self, message: record.GroupMessage) -> None:

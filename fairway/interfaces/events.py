@@ -88,7 +88,7 @@ class Events:
         event = self._events.get(channel) or self._declared(channel)
         self.counts[channel] += 1
         if peer is not None and not peer.open:
-            self._backplane.drops.add(channel, Drop.GONE)
+            self._backplane.drops.add(channel, Drop.GONE, peer=peer)
             return
         try:
             filtered = (
@@ -131,7 +131,7 @@ class Events:
         except MessageTooLarge:
             why = Refusal.TOO_LARGE
         if why is not None:
-            self._backplane.drops.add(channel, why)
+            self._backplane.drops.add(channel, why, peer=peer)
         return why
 
     def done(self, peer: LocalPeer, done: record.Done) -> None:
@@ -167,14 +167,14 @@ class Events:
             if order.is_on_bus(number):
                 _, channel = self._on_bus[peer]
                 order.give_up()
-                self._backplane.drops.add(channel, why)
+                self._backplane.drops.add(channel, why, peer=peer)
                 self._go_on(peer, order)
         elif peer.open and not peer.groups and self.protocol is not None:
             # A member of groups was consumed: it waits for what is sent to them.
             try:
                 self.protocol.unanswered(peer, why)
             except Exception:
-                log.exception("protocol %s failed to end %r", self._name, peer)
+                self._failed("end", peer)
 
     def close(self, peer: LocalPeer) -> None:
         """Forget a closed peer, or see to it that this happens after its last event."""
@@ -191,7 +191,7 @@ class Events:
             try:
                 self.protocol.hold(peer, not peer.held)
             except Exception:
-                log.exception("protocol %s failed to hold %r", self._name, peer)
+                self._failed("hold", peer)
 
     def refused(self, post: Post, why: Refusal) -> None:
         """Tell the protocol that the bus did not take events in time."""
@@ -221,7 +221,8 @@ class Events:
             try:
                 answer = filter_(self._name, filtered, peer)
             except Exception:
-                log.exception("a filter of events failed on %s", channel)
+                fields = None if peer is None else peer.log_fields()
+                log.exception("a filter of events failed on %s", channel, extra=fields)
                 return Refusal.FAILED
             if answer is None:
                 return Refusal.FILTERED
@@ -340,13 +341,20 @@ class Events:
         *,
         detail: str = "",
     ) -> None:
-        self._backplane.drops.add(channel, why, 1, detail)
+        self._backplane.drops.add(channel, why, 1, detail, peer=peer)
         if self.protocol is None or (peer is not None and not peer.open):
             return
         try:
             self.protocol.refuse(peer, channel, content, why)
         except Exception:
-            log.exception("protocol %s failed to refuse %r", self._name, peer)
+            self._failed("refuse", peer)
+
+    def _failed(self, what: str, peer: LocalPeer | None) -> None:
+        """Log that the protocol raised; while that is handled."""
+        fields = None if peer is None else peer.log_fields()
+        log.exception(
+            "protocol %s failed to %s %r", self._name, what, peer, extra=fields
+        )
 
     def _sweep(self) -> None:
         """Release peers whose record nobody ended before it expired."""
@@ -365,7 +373,7 @@ class Events:
         if peer.behind is not None:  # the bus did not even take it yet
             self._wait_on(peer)
         elif peer.order is not None and peer.order.give_up() is not None:
-            self._backplane.drops.add(channel, Drop.UNANSWERED)
+            self._backplane.drops.add(channel, Drop.UNANSWERED, peer=peer)
             self._go_on(peer, peer.order)
 
 

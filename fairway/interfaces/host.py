@@ -252,7 +252,9 @@ class ProtocolHost:
 
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Count and log something of a peer that is dropped."""
-        self._backplane.drops.add(self.name, reason, 1, detail)
+        self._backplane.drops.add(
+            self.name, reason, 1, detail, peer=cast("LocalPeer | None", peer)
+        )
 
     def _shared_peer(
         self, key: str, handle: object, client: str, path: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 
 from fairway.core.bus import record
@@ -126,6 +126,16 @@ class LocalPeer:
         """Whether the bus did not take all of its events yet."""
         waiting = self.order is not None and self.order.waiting > 0
         return waiting or self.behind is not None
+
+    def log_fields(self) -> Mapping[str, str]:
+        """Return what a log line about it carries, as those of consumers do."""
+        protocol, _, key = self.id.partition(":")
+        found = {"protocol": protocol, "peer": self.id, "client": self.client}
+        if protocol == "http":  # each request is a peer of its own
+            found["request_id"] = key
+        if self.path is not None:
+            found["path"] = self.path
+        return found
 
     def __repr__(self) -> str:
         return f"<peer {self.id} at {self.client}>"

@@ -70,8 +70,7 @@ class Replies:
                 self._count(peers, Drop.UNSUPPORTED, ", ".join(unknown))
             self.protocol.deliver(peers, filtered)
         except Exception:
-            log.exception("protocol %s failed to deliver", self._name)
-            self._count(peers, Drop.FAILED)
+            self._failed("deliver", peers)
 
     def done(self, peer: LocalPeer, done: record.Done) -> None:
         """Events of a peer were consumed."""
@@ -99,8 +98,7 @@ class Replies:
         try:
             self.protocol.forwarded(peer, content)
         except Exception:
-            log.exception("protocol %s failed to take a forward", self._name)
-            self._count((peer,), Drop.FAILED)
+            self._failed("take a forward", (peer,))
 
     def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | None:
         filtered: Content | None = content
@@ -111,7 +109,14 @@ class Replies:
             filtered = filter_(self._name, filtered, one)
         return filtered
 
+    def _failed(self, what: str, peers: Sequence[LocalPeer]) -> None:
+        """Log and count that the protocol or a filter raised."""
+        fields = peers[0].log_fields() if len(peers) == 1 else None
+        log.exception("protocol %s failed to %s", self._name, what, extra=fields)
+        self._count(peers, Drop.FAILED)
+
     def _count(
         self, peers: Sequence[LocalPeer], reason: Drop, detail: str = ""
     ) -> None:
-        self._drops.add(self._name, reason, len(peers), detail)
+        one = peers[0] if len(peers) == 1 else None
+        self._drops.add(self._name, reason, len(peers), detail, peer=one)

@@ -22,9 +22,9 @@ class EventFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return `[time] PROTOCOL what path status [seconds, client]`."""
-        protocol = getattr(record, "protocol", None)
+        protocol = getattr(record, "protocol", "")
         time = self.formatTime(record, self.datefmt)
-        if protocol is None:
+        if getattr(record, "what", None) is None:  # no event, if maybe about a peer
             text = super().format(record)
             return f"[{time}] {record.levelname} {record.name}: {text}"
         status = getattr(record, "status", None)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from msgspec import Struct
@@ -83,6 +83,10 @@ class RecordingPeer:
         self.open = True
         self.kept = False
         self.keyed = False
+
+    def log_fields(self) -> Mapping[str, str]:
+        """Return what a log line about it carries."""
+        return {"peer": self.id}
 
 
 class RecordingHost:

@@ -123,6 +123,9 @@ def test_every_lost_message_shows_in_metrics_and_logs(site: Site) -> None:
         assert f"on {channel}: {reason}" in output
     gone = [key for key in drops if key[1] == "gone"]
     assert len(gone) == 1  # a mailbox, whatever its name
+    for line in output.splitlines():
+        if "on websocket" in line and ": limit" not in line:
+            assert " peer=websocket:" in line
 
 
 def test_a_message_shows_on_its_way(site: Site) -> None:

@@ -74,6 +74,8 @@ def test_a_reply_that_fails_is_counted_and_hurts_nobody_else(
         assert read_exactly(client, 5) == b"fine\n"
     assert rig.dropped("brief", "failed") == 1
     assert "a bug" in caplog.text
+    about = {getattr(one, "peer", None) for one in caplog.records}
+    assert about == {peer.envelope["peer"]}
 
 
 def test_an_undeclared_key_is_counted_and_the_rest_is_delivered(rig: Rig) -> None:

@@ -153,6 +153,16 @@ def test_a_log_line_of_an_event_cannot_move_the_cursor() -> None:
     assert "\\x1b[2J\\n" in line
 
 
+def test_a_log_line_about_a_peer_says_what_it_has_to_say() -> None:
+    import logging
+
+    record = logging.makeLogRecord(
+        {"msg": "dropped", "protocol": "http", "peer": "http:1", "client": "x"}
+    )
+
+    assert "dropped" in EventFormatter().format(record)
+
+
 @contextmanager
 def _untouched_logs() -> Iterator[logging.Logger]:
     fairway, access = logging.getLogger("fairway"), logging.getLogger(ACCESS)

@@ -197,6 +197,8 @@ class Reader(Struct, frozen=True):
 
 
 Told: TypeAlias = Callable[[list[Outcome]], None]
+"""What `ChannelLayer.apply_and_take` calls with what became of each operation, in
+their order."""
 
 
 class LayerPolicy:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import typing
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
@@ -81,6 +81,9 @@ class Peer(typing.Protocol):
     @property
     def kept(self) -> bool:
         """Whether a consumer keeps state for it or made it a member of a group."""
+
+    def log_fields(self) -> Mapping[str, str]:
+        """Return what a log line about it carries: `log.error(..., extra=this)`."""
 
 
 class Host(typing.Protocol):

@@ -158,7 +158,11 @@ class _Connection(Generic[ConfigT]):
         try:
             self._run(lambda now: self._mapping.deadline_passed(now))
         except Exception:
-            self._host.log.exception("a deadline of %s failed", self.peer.client)
+            self._host.log.exception(
+                "a deadline of %s failed",
+                self.peer.client,
+                extra=self.peer.log_fields(),
+            )
             self.stream.abort()
 
 
@@ -211,7 +215,9 @@ class StreamProtocol(BaseProtocol[ConfigT]):
             except LocalProtocolError as error:
                 self.host.drop(Drop.UNSUPPORTED, peer, str(error))
             except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception("a reply to %s failed", peer.client)
+                self.host.log.exception(
+                    "a reply to %s failed", peer.client, extra=peer.log_fields()
+                )
                 self.host.drop(Drop.FAILED, peer)
 
     def refuse(

@@ -125,9 +125,8 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
             try:
                 connection.reply(content)
             except Exception:  # one peer must not cost the others theirs
-                about = {"peer": peer.id}
                 self.host.log.exception(
-                    "a reply to %s failed", peer.client, extra=about
+                    "a reply to %s failed", peer.client, extra=peer.log_fields()
                 )
                 connection.stream.abort()
 

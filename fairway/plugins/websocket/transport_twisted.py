@@ -62,7 +62,9 @@ class WebSocketProtocol(BaseProtocol[WebSocketConfig]):
                 else:
                     connection.reply(content)
             except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception("%s failed and is cut", peer.client)
+                self.host.log.exception(
+                    "%s failed and is cut", peer.client, extra=peer.log_fields()
+                )
                 self.host.drop(Drop.FAILED, peer)
                 connection.cut()
 

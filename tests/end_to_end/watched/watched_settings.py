@@ -9,6 +9,21 @@ INSTALLED_APPS = ["fairway"]
 ROOT_URLCONF = "watched_consumers"
 DATABASES: dict[str, object] = {}
 USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "fairway.logs.ContextFilter"}},
+    "formatters": {"line": {"()": "fairway.logs.KeyValueFormatter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["context"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"fairway": {"level": "INFO"}},
+}
 
 METRICS = {"METRICS_BIND": bind} if (bind := os.environ.get("WATCHED_BIND")) else {}
 FAIRWAY = {
