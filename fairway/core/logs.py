@@ -39,12 +39,12 @@ def context() -> dict[str, str]:
         return {}
     channel, content = now
     found: dict[str, str] = {"channel": channel}
-    for name in ("protocol", "peer", "client", "path"):
+    for name in ("protocol", "peer", "client", "path", "request_id"):
         if isinstance(value := content.get(name), str):
             found[name] = value
     if found.get("protocol") == "http" and "peer" in found:
-        # Each request is a peer of its own.
-        found["request_id"] = found["peer"].partition(":")[2]
+        # Each request is a peer of its own, unless a proxy knows it by another name.
+        found.setdefault("request_id", found["peer"].partition(":")[2])
     return found
 
 

@@ -84,6 +84,8 @@ def _fields(peer: LocalPeer, protocol: str) -> dict[str, Any]:
     }
     if peer.path is not None:
         fields["path"] = peer.path
+    if peer.request_id:
+        fields["request_id"] = peer.request_id
     return fields
 
 

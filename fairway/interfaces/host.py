@@ -141,7 +141,9 @@ class ProtocolHost:
         peer.reply_channel = f"{self._backplane.mailbox}!{local}"
         peer.address = address
         peer.path = path if head is None else head.path
-        peer.head = head
+        if head is not None:
+            peer.head = head
+            peer.request_id = head.request_id
         peer.order = self._events.new_order()
         peers.add(peer, returns=key is not None)
         return peer

@@ -77,6 +77,7 @@ class LocalPeer:
         "owner",
         "path",
         "reply_channel",
+        "request_id",
         "sent",
         "state",
         "used_until",
@@ -102,6 +103,8 @@ class LocalPeer:
         self.path: str | None = None
         self.head: RequestHead | None = None
         """What it began with, until its first event left."""
+        self.request_id = ""
+        """What a trusted proxy calls the request that it began with."""
         self.fresh = True
         """Whether its first event did not leave yet."""
         self.envelope: Encoded = b""
@@ -131,7 +134,9 @@ class LocalPeer:
         """Return what a log line about it carries, as those of consumers do."""
         protocol, _, key = self.id.partition(":")
         found = {"protocol": protocol, "peer": self.id, "client": self.client}
-        if protocol == "http":  # each request is a peer of its own
+        if self.request_id:
+            found["request_id"] = self.request_id
+        elif protocol == "http":  # each request is a peer of its own
             found["request_id"] = key
         if self.path is not None:
             found["path"] = self.path

@@ -84,7 +84,7 @@ def described(text: str, title: str) -> set[str]:
 
 def test_every_key_of_the_envelope_has_a_meaning() -> None:
     keys = {"reply_channel", "peer", "protocol", "client", "path", "query_string"}
-    keys |= {"headers", "scheme", "server", "order", "first"}
+    keys |= {"headers", "scheme", "server", "order", "first", "request_id"}
     text = section(page("protocols"), "The envelope")
 
     assert described(text, "key") == keys

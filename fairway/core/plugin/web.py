@@ -38,6 +38,8 @@ class RequestHead(Struct, frozen=True):
     """Display address of the client, as a trusted proxy says: `192.0.2.1:5123`."""
     server: tuple[str, int | None]
     """Address and port that were connected to."""
+    request_id: str = ""
+    """What a trusted proxy calls the request in its logs, empty if none says."""
 
     def header(self, name: bytes) -> bytes | None:
         """Return a header's value, the first when it was sent more than once.

@@ -406,6 +406,7 @@ class HttpConnection:
 def _log_access(end: do.End, peer: Peer | None) -> None:
     # Neither can hold a control byte: the parser refuses them.
     path = end.path.decode("ascii")
+    own = None if peer is None else peer.id.partition(":")[2]
     access.info(
         "%s %s %d %.3f s %s",
         end.method,
@@ -421,6 +422,6 @@ def _log_access(end: do.End, peer: Peer | None) -> None:
             "seconds": end.seconds,
             "client": end.client,
             "peer": None if peer is None else peer.id,
-            "request_id": None if peer is None else peer.id.partition(":")[2],
+            "request_id": end.request_id or own,
         },
     )

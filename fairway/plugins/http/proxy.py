@@ -27,6 +27,9 @@ _HOP = re.compile(
 )
 
 
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
 class Origin(Struct, frozen=True):
     """Where a request came from."""
 
@@ -76,6 +79,13 @@ class TrustedProxies:
             scheme if scheme in ("http", "https") else direct.scheme,
             server,
         )
+
+    def request_id(self, headers: Headers) -> str:
+        """Return what a trusted proxy calls its request, empty if it is not clear."""
+        found = [value for name, value in headers if name == b"x-request-id"]
+        if len(found) == 1 and _REQUEST_ID.fullmatch(found[0]):
+            return found[0].decode("ascii")
+        return ""
 
     def _client(self, hops: Sequence[str]) -> str:
         """Return the right-most hop that is no trusted proxy, else the left-most."""

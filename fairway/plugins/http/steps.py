@@ -60,6 +60,8 @@ class End(Struct, frozen=True, gc=False):
     """499 when the client left before there was one."""
     seconds: float
     client: str
+    request_id: str = ""
+    """What a trusted proxy calls it."""
 
 
 class Open(Struct, frozen=True):

@@ -57,8 +57,9 @@ class Surroundings:
 
     def request_head(self, head: Head, connection: Connection) -> RequestHead:
         """Return a request's head as consumers and mounts see it."""
-        origin = connection.origin
+        origin, request_id = connection.origin, ""
         if self.proxies.trusts(origin.client):
+            request_id = self.proxies.request_id(head.headers)
             origin = self.proxies.origin(head.headers, origin)
         return RequestHead(
             head.method,
@@ -70,6 +71,7 @@ class Surroundings:
             origin.scheme,
             origin.client,
             origin.server,
+            request_id,
         )
 
     def body_channel(self, connection: Connection, number: int) -> str:

@@ -174,5 +174,6 @@ class Transaction:
                 self.answer.status or _CLIENT_LEFT,
                 now - self.started,
                 client if request_head is None else request_head.client,
+                "" if request_head is None else request_head.request_id,
             )
         )

@@ -130,3 +130,14 @@ def test_a_request_has_an_id(lines: dict[str, io.StringIO]) -> None:
     assert (first["request_id"], first["path"]) == ("0a1b", "/x")
     assert second["peer"] == "sms:+1"
     assert "request_id" not in second
+
+
+def test_a_proxys_name_of_a_request_is_its_id() -> None:
+    from fairway.core.logs import consumed
+
+    content = {"protocol": "http", "peer": "http:0a1b", "request_id": "edge-7"}
+    token = consumed.set(("http.request", content))
+    try:
+        assert context()["request_id"] == "edge-7"
+    finally:
+        consumed.reset(token)

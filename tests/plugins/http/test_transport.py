@@ -600,6 +600,34 @@ def test_forwarded_headers_are_believed_from_trusted_proxies_only(
         assert served.requests()[0]["scheme"] == "https"
 
 
+def test_a_request_id_is_taken_from_trusted_proxies_only(
+    loop_thread: LoopThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [
+        {"X-Request-ID": "edge-7.0_a"},
+        {"X-Request-ID": "two words"},
+        {"X-Request-ID": "x" * 129},
+        {"X-Request-ID": "edge", "x-request-id": "other"},
+    ]
+    with serving(loop_thread) as served:
+        httpx.get(served.url, headers=given[0])
+        assert "request_id" not in served.requests()[0]
+    caplog.clear()
+    with (
+        caplog.at_level(logging.INFO, "fairway.access"),
+        serving(loop_thread, trusted_proxies=["127.0.0.0/8"]) as served,
+    ):
+        for headers in given:
+            httpx.get(served.url, headers=list(headers.items()))
+        found = [one.get("request_id") for one in served.requests()]
+    lines = [vars(one) for one in caplog.records if one.name == "fairway.access"]
+
+    assert found == ["edge-7.0_a", None, None, None]
+    assert lines[0]["request_id"] == "edge-7.0_a"
+    for line in lines[1:]:
+        assert line["request_id"] == line["peer"].partition(":")[2]
+
+
 def test_a_unix_socket_serves_too(loop_thread: LoopThread, tmp_path: object) -> None:
     path = f"{tmp_path}/site.sock"
     transport = httpx.HTTPTransport(uds=path)
