@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["count", "cut", "decode_septets", "encode_septets", "is_gsm", "split"]
+__all__ = [
+    "LONGEST",
+    "count",
+    "cut",
+    "decode_septets",
+    "encode_septets",
+    "is_gsm",
+    "split",
+]
 
 _ALPHABET = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ"
@@ -39,6 +47,8 @@ _GSM_ONE, _GSM_MANY = 160, 153
 """Septets of a text of one segment, and of each of several."""
 _UCS_ONE, _UCS_MANY = 70, 67
 """UTF-16 units of the same."""
+LONGEST = _GSM_ONE
+"""Characters that a segment has at most."""
 
 
 def is_gsm(text: str) -> bool:

@@ -25,7 +25,7 @@ from fairway.plugins.sms.outbox import Letter, Outbox
 from fairway.plugins.sms.pace import Pace
 from fairway.plugins.sms.provider import Incoming, Outgoing, Status, Unsent, Webhooks
 from fairway.plugins.sms.providers import load_provider
-from fairway.plugins.sms.records import Records
+from fairway.plugins.sms.records import Permit, Records
 from fairway.plugins.sms.spec import SmsConfig
 from fairway.plugins.sms.store import open_store
 
@@ -33,6 +33,10 @@ __all__ = ["SmsProtocol"]
 
 _PENDING = 60.0
 """Seconds for which a text is this server's that it has not put on the bus yet."""
+_LOOK = 1.0
+"""Seconds for which one that looks and dies is in the way of who says: taken."""
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between looks whether another server has settled the same text."""
 _KNOWN = 24 * 60 * 60.0
 """Seconds in which a vendor may hand the same in again."""
 _BURST = 1.0
@@ -109,14 +113,16 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
         if number is None:
             self.host.drop(Drop.INVALID, detail="a sender that is no number")
             return True
+        keyword = incoming.keyword or self._keywords.find(incoming.text)
         now = self.host.clock.now()
-        if self._arrivals.wait(number, now) > 0:
+        # Who asks for silence in a flood is heard all the same.
+        if keyword != STOP and self._arrivals.wait(number, now) > 0:
             self.host.drop(Drop.LIMIT, detail="messages_per_second")
             return True
         self._arrivals.spend(number, now)
         return await self._once(
             f"incoming:{incoming.id}" if incoming.id else "",
-            lambda: self._received(number, incoming),
+            lambda: self._received(number, incoming, keyword),
         )
 
     async def status(self, status: Status) -> bool:
@@ -133,25 +139,43 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
     async def _once(self, key: str, take: Callable[[], Awaitable[bool]]) -> bool:
         """Take something unless that was done, here or elsewhere.
 
-        While it is being taken it is claimed for a short time only: if this server
-        dies meanwhile, the vendor's next try is taken.
+        What another server is taking is waited for and then refused, so that the
+        vendor's next try is taken if that server cannot take it, or died.
         """
         if not key:
             return await take()
-        owner, taken = uuid.uuid4().hex, False
         try:
-            if not await self.host.claim(key, _PENDING, owner):
-                return True
-            try:
-                taken = await take()
-            finally:
-                await self.host.claim(key, _KNOWN if taken else 0.0, owner)
+            for pause in (0.0, *_PAUSES):
+                await asyncio.sleep(pause)
+                owner = uuid.uuid4().hex
+                if await self.host.claim(key, _PENDING, owner):
+                    return await self._settle(key, owner, take)
+                if not await self.host.claim(f"{key}:taken", _LOOK, "looking"):
+                    return True
+                await self.host.claim(f"{key}:taken", 0.0, "looking")
         except LayerUnavailable as error:
             self.host.log.warning("%s is not settled: %s", key.partition(":")[0], error)
+        return False
+
+    async def _settle(
+        self, key: str, owner: str, take: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Take what is claimed, and let others know whether it was taken."""
+        taken = False
+        try:
+            taken = await take()
+        finally:
+            try:
+                await self.host.claim(key, _KNOWN if taken else 0.0, owner)
+                for pause in (0.0, *_PAUSES) if taken else ():
+                    await asyncio.sleep(pause)
+                    if await self.host.claim(f"{key}:taken", _KNOWN, "taken"):
+                        break  # nobody was looking at this moment
+            except LayerUnavailable as error:
+                self.host.log.warning("what was taken is not known: %s", error)
         return taken
 
-    async def _received(self, number: str, incoming: Incoming) -> bool:
-        keyword = incoming.keyword or self._keywords.find(incoming.text)
+    async def _received(self, number: str, incoming: Incoming, keyword: str) -> bool:
         try:
             out = await self.host.blocking(
                 self._records.texted, number, incoming.to, keyword
@@ -162,7 +186,7 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
             return False
         if keyword in (STOP, START):
             self.host.log.info("a number said %s", keyword)
-        if out and self.config.confirmation:
+        if out and self.config.confirmation and self._is_allowed(number):
             reply = Reply(text=self.config.confirmation, sender=incoming.to)
             self._post(number, reply, None)
         return await self._put(
@@ -198,9 +222,13 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
 
     def _is_allowed(self, number: str) -> bool:
         prefixes = tuple(self.config.prefixes)
-        return not prefixes or number.startswith(prefixes)
+        return numbers.is_number(number) and number.startswith(prefixes or "+")
 
     def _post(self, number: str, reply: Reply, content: Content | None) -> None:
+        if len(reply.text) > self.config.max_segments * segments.LONGEST:
+            # Before it is counted, which takes long for a megabyte.
+            self._give_up(number, reply, GivenUp.TOO_LONG)
+            return
         pieces = segments.cut(reply.text, self._provider.longest)
         count = sum(map(segments.count, pieces))
         if count > self.config.max_segments:
@@ -219,12 +247,31 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
     # What the outbox calls.
 
     async def _send(self, letter: Letter) -> None:
-        reply = letter.reply
+        while letter.pieces:
+            # Asked for each: a number may opt out between two.
+            permit = await self._permit(letter)
+            if permit.refused is not None:
+                self._letter_given_up(letter, permit.refused, "")
+                return
+            letter.paid = True
+            message = Outgoing(
+                to=letter.number,
+                sender=permit.sender,
+                text=letter.pieces[0],
+                media=letter.reply.media if letter.pieces[1:] == [] else (),
+            )
+            async with asyncio.timeout(self.config.timeout + _LONGER):
+                sent = await self._provider.send(message)
+            del letter.pieces[0]
+            self._segments += sent.segments
+        self._sent += 1
+
+    async def _permit(self, letter: Letter) -> Permit:
         try:
-            permit = await self.host.blocking(
+            return await self.host.blocking(
                 self._records.permit,
                 letter.number,
-                reply.sender,
+                letter.reply.sender,
                 0 if letter.paid else letter.segments,
                 datetime.now(UTC).date().isoformat(),
                 confirms=letter.confirms,
@@ -232,22 +279,6 @@ class SmsProtocol(WebhookProtocol[SmsConfig]):
         except Exception as error:
             self.host.log.exception("it is not known who opted out: nothing is sent")
             raise Unsent("no records", final=False) from error
-        if permit.refused is not None:
-            self._letter_given_up(letter, permit.refused, "")
-            return
-        letter.paid = True
-        while letter.pieces:
-            message = Outgoing(
-                to=letter.number,
-                sender=permit.sender,
-                text=letter.pieces[0],
-                media=reply.media if letter.pieces[1:] == [] else (),
-            )
-            async with asyncio.timeout(self.config.timeout + _LONGER):
-                sent = await self._provider.send(message)
-            del letter.pieces[0]
-            self._segments += sent.segments
-        self._sent += 1
 
     def _letter_given_up(self, letter: Letter, why: GivenUp, code: str) -> None:
         self._give_up(letter.number, letter.reply, why, code)

@@ -64,6 +64,9 @@ class TwilioProvider(Provider):
         if token is None or not token.reveal():
             # An empty one would let anybody sign.
             raise ConfigurationError(f'{_SECTION}["auth_token"]', "is required")
+        if empty := [name for name, key in config.secrets.items() if not key.reveal()]:
+            where = f'{_SECTION}["secrets"]'
+            raise ConfigurationError(where, f"has nothing for {empty[0]!r}")
         if not config.account_sid:
             raise ConfigurationError(f'{_SECTION}["account_sid"]', "is required")
         for name in ("public_url", "api_url"):

@@ -17,7 +17,7 @@ from fairway.core.exceptions import LayerUnavailable
 from fairway.core.plugin.host import Peer, Refusal
 from fairway.core.settings import Limits, read_section
 from fairway.kit import Content
-from fairway.plugins.sms import memory
+from fairway.plugins.sms import memory, transport_twisted
 from fairway.plugins.sms.provider import Incoming, Outgoing, Sent, Unsent
 from fairway.plugins.sms.spec import SPEC, SmsConfig
 from fairway.plugins.sms.transport_twisted import SmsProtocol
@@ -171,6 +171,41 @@ def test_what_the_bus_refused_may_come_again(why: Refusal) -> None:
     assert play(work).host.channels == ["sms.receive", "sms.status"]
 
 
+class Slow(RecordingHost):
+    """A host whose bus takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+
+    async def emitted(
+        self, peer: Peer | None, channel: str, content: Content
+    ) -> Refusal | None:
+        await self.goes_on.wait()
+        return await super().emitted(peer, channel, content)
+
+
+def test_a_text_that_is_being_taken_is_not_taken_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_twisted, "_PAUSES", ())
+    host = Slow()
+
+    async def work(line: Line) -> None:
+        first = asyncio.ensure_future(line.vendor.text(ANN, "hello", id="7"))
+        await line.settle()
+        # As long as nobody knows what becomes of the first, or when its server died.
+        assert not await line.vendor.text(ANN, "hello", id="7")
+        host.refusing = Refusal.UNAVAILABLE
+        host.goes_on.set()
+        assert not await first
+        host.refusing = None
+        assert await line.vendor.text(ANN, "hello", id="7")
+        assert await line.vendor.text(ANN, "hello", id="7")
+
+    assert play(work, host).host.channels == ["sms.receive"]
+
+
 def test_what_can_never_be_taken_does_not_come_again() -> None:
     async def work(line: Line) -> None:
         line.host.refusing = Refusal.TOO_LARGE
@@ -236,6 +271,50 @@ def test_an_opt_out_is_confirmed_once() -> None:
     line = play(work, confirmation="You get no more texts.")
 
     assert line.sent == [(OTHER, ANN, "You get no more texts.")]
+
+
+def test_only_numbers_that_are_allowed_are_told_that_they_opted_out() -> None:
+    async def work(line: Line) -> None:
+        for sender in ("+882299000000", "73737", ANN):
+            await line.vendor.text(sender, "STOP", to=OURS)
+            await line.settle()
+
+    line = play(work, confirmation="Bye.", prefixes=["+46"])
+
+    assert line.sent == [(OURS, ANN, "Bye.")]
+
+
+class Stopped(memory.MemoryProvider):
+    """A vendor whose people opt out when they have seen the first message."""
+
+    longest = 320
+
+    async def send(self, message: Outgoing) -> Sent:
+        await self.text(message.to, "STOP", to=message.sender)
+        return await super().send(message)
+
+
+def test_who_opts_out_gets_no_more_of_a_long_text() -> None:
+    async def work(line: Line) -> None:
+        await line.reply(ANN, text="x" * 900)
+
+    line = play(work, provider=f"{__name__}.Stopped")
+
+    assert len(line.sent) == 1
+    assert line.given_up == ["opted_out"]
+
+
+def test_who_opts_out_in_a_flood_is_heard() -> None:
+    async def work(line: Line) -> None:
+        for _ in range(20):
+            await line.vendor.text(ANN, "hello")
+        await line.vendor.text(ANN, "STOP")
+        await line.reply(ANN, text="one")
+
+    line = play(work, RecordingHost(limits=Limits(messages_per_second=5)))
+
+    assert line.given_up == ["opted_out"]
+    assert line.sent == []
 
 
 @contextmanager

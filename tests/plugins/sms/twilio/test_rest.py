@@ -242,6 +242,7 @@ def test_no_more_connections_are_made_than_the_setting_says(api: TwilioApi) -> N
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
         ("", None),
         ("soon", None),
+        ("Sat, 21 Nov 99999999999999999999 12:00:30 GMT", None),
         ("-5", None),
         ("²", None),
     ],

@@ -412,6 +412,7 @@ def test_a_state_that_says_nothing_is_taken_and_left() -> None:
     [
         ({"auth_token": None}, "auth_token"),
         ({"auth_token": Secret("")}, "auth_token"),
+        ({"secrets": {"SK1": Secret("")}}, "secrets"),
         ({"account_sid": ""}, "account_sid"),
         ({"public_url": "example.com"}, "public_url"),
         ({"public_url": "https://example.com/?a"}, "public_url"),
