@@ -13,8 +13,8 @@ from fairway.core.bus.layer import Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import MessageTooLarge, nearest
-from fairway.core.plugin.hookspecs import Filter
 from fairway.core.plugin.host import Refusal
+from fairway.core.plugin.loading import DeclaredFilter, PluginFailed
 from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.spec import Event, ProtocolSpec
 from fairway.core.settings import Limits
@@ -42,6 +42,8 @@ class Events:
 
     Args:
         forget: called with a closed peer once its last event has ended.
+        failed: is told what the protocol and filters raise.
+        plugin: declares the protocol.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Events:
         limits: Limits,
         backplane: Backplane,
         *,
-        filters: tuple[Filter, ...],
+        filters: tuple[DeclaredFilter, ...],
         forget: Callable[[LocalPeer], None],
+        failed: PluginFailed,
+        plugin: str,
     ) -> None:
         self.protocol: BaseProtocol[Any] | None = None
         self._name = spec.name
@@ -60,6 +64,8 @@ class Events:
         self._backplane = backplane
         self._filters = filters
         self._forget = forget
+        self._report = failed
+        self._plugin = plugin
         self._events = {event.channel: event for event in spec.events}
         self.counts = dict.fromkeys(self._events, 0)
         """How many events there were, by channel."""
@@ -173,8 +179,8 @@ class Events:
             # A member of groups was consumed: it waits for what is sent to them.
             try:
                 self.protocol.unanswered(peer, why)
-            except Exception:
-                self._failed("end", peer)
+            except Exception as error:
+                self._failed("unanswered", peer, error)
 
     def close(self, peer: LocalPeer) -> None:
         """Forget a closed peer, or see to it that this happens after its last event."""
@@ -190,8 +196,8 @@ class Events:
         if bool(before) != bool(peer.held) and peer.open and self.protocol is not None:
             try:
                 self.protocol.hold(peer, not peer.held)
-            except Exception:
-                self._failed("hold", peer)
+            except Exception as error:
+                self._failed("hold", peer, error)
 
     def refused(self, post: Post, why: Refusal) -> None:
         """Tell the protocol that the bus did not take events in time."""
@@ -217,12 +223,13 @@ class Events:
     ) -> Content | Refusal:
         """Run the filters; say why when one drops the event or fails."""
         filtered = content
-        for filter_ in self._filters:
+        for plugin, filter_ in self._filters:
             try:
                 answer = filter_(self._name, filtered, peer)
-            except Exception:
+            except Exception as error:
                 fields = None if peer is None else peer.log_fields()
                 log.exception("a filter of events failed on %s", channel, extra=fields)
+                self._report(plugin, "fairway_event_filters", error)
                 return Refusal.FAILED
             if answer is None:
                 return Refusal.FILTERED
@@ -346,15 +353,16 @@ class Events:
             return
         try:
             self.protocol.refuse(peer, channel, content, why)
-        except Exception:
-            self._failed("refuse", peer)
+        except Exception as error:
+            self._failed("refuse", peer, error)
 
-    def _failed(self, what: str, peer: LocalPeer | None) -> None:
-        """Log that the protocol raised; while that is handled."""
+    def _failed(self, method: str, peer: LocalPeer | None, error: Exception) -> None:
+        """Log and tell that the protocol raised; while that is handled."""
         fields = None if peer is None else peer.log_fields()
         log.exception(
-            "protocol %s failed to %s %r", self._name, what, peer, extra=fields
+            "protocol %s failed in %s() of %r", self._name, method, peer, extra=fields
         )
+        self._report(self._plugin, method, error)
 
     def _sweep(self) -> None:
         """Release peers whose record nobody ended before it expired."""

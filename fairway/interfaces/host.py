@@ -13,9 +13,8 @@ from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import ConfigurationError, PeerRefused
 from fairway.core.names import decode_local, shared_channel
-from fairway.core.plugin.hookspecs import Filter
 from fairway.core.plugin.host import Peer, Refusal, Site
-from fairway.core.plugin.loading import LoadedProtocol
+from fairway.core.plugin.loading import DeclaredFilter, LoadedProtocol, PluginFailed
 from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.web import MountPoint, RequestHead
 from fairway.core.plugin.wire import (
@@ -48,6 +47,7 @@ class ProtocolHost:
 
     Args:
         mounts: finds the mounts on a protocol.
+        failed: is told what the protocol and filters raise.
 
     Attributes:
         shared: what takes the replies, where peers are shared.
@@ -61,9 +61,10 @@ class ProtocolHost:
         limits: Limits,
         site: Site,
         grace: float,
-        event_filters: tuple[Filter, ...],
-        reply_filters: tuple[Filter, ...],
+        event_filters: tuple[DeclaredFilter, ...],
+        reply_filters: tuple[DeclaredFilter, ...],
         mounts: Callable[[str], Sequence[MountPoint]],
+        failed: PluginFailed,
     ) -> None:
         self.name = loaded.spec.name
         self.spec = loaded.spec
@@ -87,6 +88,8 @@ class ProtocolHost:
             backplane,
             filters=event_filters,
             forget=self._forget,
+            failed=failed,
+            plugin=loaded.plugin,
         )
         self.events: Mapping[str, int] = self._events.counts
         """How many events there were, by channel."""
@@ -96,6 +99,8 @@ class ProtocolHost:
             backplane.drops,
             reply_filters,
             close=self.close_peer,
+            failed=failed,
+            plugin=loaded.plugin,
         )
 
     def serve(self, protocol: BaseProtocol[Any]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fairway.core.bus import record
 from fairway.core.bus.layer import REPLY_LOST
 from fairway.core.content import Content
 from fairway.core.drops import Drop, Drops
-from fairway.core.plugin.hookspecs import Filter
 from fairway.core.plugin.host import Peer
+from fairway.core.plugin.loading import DeclaredFilter, PluginFailed
 from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.interfaces.events import Events
@@ -29,6 +29,8 @@ class Replies:
         events: is told what became of those that were sent.
         filters: run once per record.
         close: ends a peer.
+        failed: is told what the protocol and filters raise.
+        plugin: declares the protocol.
 
     Attributes:
         count: how many replies there were.
@@ -39,9 +41,11 @@ class Replies:
         spec: ProtocolSpec,
         events: Events,
         drops: Drops,
-        filters: tuple[Filter, ...],
+        filters: tuple[DeclaredFilter, ...],
         *,
         close: Callable[[Peer], None],
+        failed: PluginFailed,
+        plugin: str,
     ) -> None:
         self.protocol: BaseProtocol[Any] | None = None
         self.count = 0
@@ -50,6 +54,8 @@ class Replies:
         self._events = events
         self._drops = drops
         self._filters = filters
+        self._report = failed
+        self._plugin = plugin
         self.close_peer = close
 
     def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
@@ -57,20 +63,20 @@ class Replies:
         if self.protocol is None:
             return
         self.count += len(peers)
+        filtered = content
+        if self._filters:
+            passed = self._filtered(peers, content)
+            if isinstance(passed, Drop):
+                self._count(peers, passed)
+                return
+            filtered = passed
         try:
-            filtered = content
-            if self._filters:
-                passed = self._filtered(peers, content)
-                if passed is None:
-                    self._count(peers, Drop.FILTERED)
-                    return
-                filtered = passed
             if not self._known.issuperset(filtered):
                 unknown = sorted(filtered.keys() - self._known)
                 self._count(peers, Drop.UNSUPPORTED, ", ".join(unknown))
             self.protocol.deliver(peers, filtered)
-        except Exception:
-            self._failed("deliver", peers)
+        except Exception as error:
+            self._failed("deliver", peers, error)
 
     def done(self, peer: LocalPeer, done: record.Done) -> None:
         """Events of a peer were consumed."""
@@ -97,22 +103,35 @@ class Replies:
             return
         try:
             self.protocol.forwarded(peer, content)
-        except Exception:
-            self._failed("take a forward", (peer,))
+        except Exception as error:
+            self._failed("forwarded", (peer,), error)
 
-    def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | None:
-        filtered: Content | None = content
-        for filter_ in self._filters:
-            if filtered is None:
-                break
-            one = peers[0] if len(peers) == 1 else None
-            filtered = filter_(self._name, filtered, one)
+    def _filtered(self, peers: Sequence[LocalPeer], content: Content) -> Content | Drop:
+        """Run the filters; say why when one drops the reply or fails."""
+        filtered = content
+        one = peers[0] if len(peers) == 1 else None
+        for plugin, filter_ in self._filters:
+            try:
+                answer = filter_(self._name, filtered, one)
+            except Exception as error:
+                log.exception(
+                    "a filter of replies failed on %s", self._name, extra=_about(peers)
+                )
+                self._report(plugin, "fairway_reply_filters", error)
+                return Drop.FAILED
+            if answer is None:
+                return Drop.FILTERED
+            filtered = answer
         return filtered
 
-    def _failed(self, what: str, peers: Sequence[LocalPeer]) -> None:
-        """Log and count that the protocol or a filter raised."""
-        fields = peers[0].log_fields() if len(peers) == 1 else None
-        log.exception("protocol %s failed to %s", self._name, what, extra=fields)
+    def _failed(
+        self, method: str, peers: Sequence[LocalPeer], error: Exception
+    ) -> None:
+        """Log, tell and count that the protocol raised; while that is handled."""
+        log.exception(
+            "protocol %s failed in %s()", self._name, method, extra=_about(peers)
+        )
+        self._report(self._plugin, method, error)
         self._count(peers, Drop.FAILED)
 
     def _count(
@@ -120,3 +139,7 @@ class Replies:
     ) -> None:
         one = peers[0] if len(peers) == 1 else None
         self._drops.add(self._name, reason, len(peers), detail, peer=one)
+
+
+def _about(peers: Sequence[LocalPeer]) -> Mapping[str, str] | None:
+    return peers[0].log_fields() if len(peers) == 1 else None

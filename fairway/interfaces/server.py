@@ -214,6 +214,7 @@ class InterfaceServer:
             event_filters=self.plugins.event_filters(),
             reply_filters=self.plugins.reply_filters(),
             mounts=self._mounts,
+            failed=self.plugins.report,
         )
         protocol_class: type[BaseProtocol[Any]]
         protocol_class = import_path(spec.transports[TRANSPORT])

@@ -9,6 +9,7 @@ from fairway.core.bus.layer import REPLY_LOST, Done, Forward, GroupAdd, Lost
 from fairway.core.content import encode_content
 from tests.interfaces.recorder import read_exactly, read_to_end
 from tests.interfaces.rig import Rig, Taken, rigged
+from tests.interfaces.samples import failing
 from tests.support.loop import LoopThread, wait_until
 
 
@@ -163,6 +164,32 @@ def test_a_filter_may_drop_a_reply(loop_thread: LoopThread) -> None:
         assert read_exactly(client, 7) == b"fine!!\n"
         assert rig.dropped("brief", "filtered") == 1
         assert rig.dropped("brief", "failed") == 1
+
+
+def test_reporters_hear_what_filters_and_protocols_raise(
+    loop_thread: LoopThread,
+) -> None:
+    failing.HEARD.clear()
+    with (
+        rigged(loop_thread, {"failing": {}, "filters": {}}) as rig,
+        rig.connect("failing") as client,
+    ):
+        client.sendall(b"hello")
+        address = rig.take("failing.receive").reply_channel
+        client.sendall(b"fail")
+        wait_until(lambda: len(failing.HEARD) == 2)
+        for text in ("fail", "fine"):
+            rig.layer.send(address, encode_content({"text": text}))
+        rig.layer.apply([Forward(address, encode_content({"text": "x"}))])
+        wait_until(lambda: len(failing.HEARD) == 5)
+
+    assert failing.HEARD == [
+        ("filters", "fairway_event_filters", "a bug in a filter"),
+        ("failing", "refuse", "a bug in refuse"),
+        ("filters", "fairway_reply_filters", "a bug in a filter"),
+        ("failing", "deliver", "a bug in deliver"),
+        ("failing", "forwarded", "a bug in forwarded"),
+    ]
 
 
 def test_a_client_that_takes_too_little_is_disconnected(

@@ -134,7 +134,9 @@ def fairway_consumer_failed(
 
 @hookspec
 def fairway_plugin_failed(plugin: str, hook: str, exception: Exception) -> None:
-    """A hook of a plugin has raised; while it is handled, in the hook's thread.
+    """Code of a plugin has raised; while it is handled, in the thread of that code.
 
-    What this very hook raises is logged only.
+    `hook` says which: a hook, `fairway_event_filters` or `fairway_reply_filters` for a
+    filter that these declared, or a method of a protocol: `deliver`, `forwarded`,
+    `hold`, `refuse` or `unanswered`. What this very hook raises is logged only.
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pluggy
@@ -28,7 +28,15 @@ from fairway.core.plugin.spec import API_VERSION, ProtocolSpec
 from fairway.core.plugin.web import Mount
 from fairway.core.settings import Config, Settings
 
-__all__ = ["DeclaredMount", "LoadedProtocol", "Plugins", "import_path", "installed"]
+__all__ = [
+    "DeclaredFilter",
+    "DeclaredMount",
+    "LoadedProtocol",
+    "PluginFailed",
+    "Plugins",
+    "import_path",
+    "installed",
+]
 
 GROUP = "fairway"
 """The group of entry points; an entry's name is the plugin's name."""
@@ -41,6 +49,12 @@ _FORMS: Mapping[str, type] = {
 """What each hook that declares something returns a sequence of."""
 
 log = logging.getLogger("fairway.plugins")
+
+
+DeclaredFilter: TypeAlias = tuple[str, Filter]
+"""The plugin that declared a filter, and the filter."""
+PluginFailed: TypeAlias = Callable[[str, str, Exception], None]
+"""Is told of an exception: (plugin, what raised it, the exception)."""
 
 
 class LoadedProtocol(Struct, frozen=True):
@@ -131,11 +145,11 @@ class Plugins:
         ]
         return sorted(found, key=lambda declared: -len(declared.mount.prefix))
 
-    def event_filters(self) -> tuple[Filter, ...]:
+    def event_filters(self) -> tuple[DeclaredFilter, ...]:
         """Return the filters of events, in order of the settings."""
         return self._filters("fairway_event_filters")
 
-    def reply_filters(self) -> tuple[Filter, ...]:
+    def reply_filters(self) -> tuple[DeclaredFilter, ...]:
         """Return the filters of replies, in order of the settings."""
         return self._filters("fairway_reply_filters")
 
@@ -169,12 +183,11 @@ class Plugins:
                 name = implementation.plugin_name
                 log.exception("hook %s of %s failed", hook, name)
                 if hook != "fairway_plugin_failed":
-                    self.notify(
-                        "fairway_plugin_failed",
-                        plugin=name,
-                        hook=hook,
-                        exception=error,
-                    )
+                    self.report(name, hook, error)
+
+    def report(self, plugin: str, what: str, error: Exception) -> None:
+        """Tell plugins that code of one of them has raised, which is logged already."""
+        self.notify("fairway_plugin_failed", plugin=plugin, hook=what, exception=error)
 
     def listens(self, hook: str) -> bool:
         """Return whether any plugin implements a hook."""
@@ -270,9 +283,9 @@ class Plugins:
         config = self.settings.section(name, spec.config)
         self.protocols[spec.name] = LoadedProtocol(name, spec, config)
 
-    def _filters(self, hook: str) -> tuple[Filter, ...]:
+    def _filters(self, hook: str) -> tuple[DeclaredFilter, ...]:
         collected = self._collect(hook, settings=self.settings)
-        return tuple(one for _, filters in collected for one in filters)
+        return tuple((name, one) for name, filters in collected for one in filters)
 
     def _collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         # get_hookimpls() has the last registered last; settings order is wanted.

@@ -182,8 +182,8 @@ def test_an_exception_in_a_hook_goes_no_further(
 def test_filters_keep_the_order_of_the_settings() -> None:
     plugins = load("tests.interfaces.samples.filters")
 
-    assert plugins.event_filters() == (filters.shout,)
-    assert plugins.reply_filters() == (filters.shout, filters.shout)
+    assert plugins.event_filters() == (("filters", filters.shout),)
+    assert plugins.reply_filters() == (("filters", filters.shout),) * 2
     assert load().event_filters() == ()
 
 
