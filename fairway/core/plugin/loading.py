@@ -24,6 +24,7 @@ from fairway.core.exceptions import (
 from fairway.core.names import check_channel
 from fairway.core.plugin import hookspecs
 from fairway.core.plugin.hookspecs import Check, Filter
+from fairway.core.plugin.redaction import hide_secrets
 from fairway.core.plugin.spec import API_VERSION, ProtocolSpec
 from fairway.core.plugin.web import Mount
 from fairway.core.settings import Config, Settings
@@ -47,6 +48,15 @@ _FORMS: Mapping[str, type] = {
     "fairway_checks": Check,
 }
 """What each hook that declares something returns a sequence of."""
+
+_LOGGERS = (
+    "fairway.drops",
+    "fairway.interfaces",
+    "fairway.metrics",
+    "fairway.plugins",
+    "fairway.worker",
+)
+"""Whose lines may hold what a plugin or a consumer raised."""
 
 log = logging.getLogger("fairway.plugins")
 
@@ -126,6 +136,9 @@ class Plugins:
                     raise
                 self.failed[key] = error
                 log.error("plugin %s is left out: %s", key, error)
+        configs = [protocol.config for protocol in self.protocols.values()]
+        for logger in _LOGGERS:
+            hide_secrets(logging.getLogger(logger), configs)
 
     def channel_layers(self) -> dict[str, str]:
         """Return where the classes of channel layers are: URL scheme to path."""

@@ -14,6 +14,8 @@ from asgiref.sync import sync_to_async
 from fairway.core.bus.record import Kind
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route
+from fairway.core.plugin.loading import Plugins
+from fairway.core.settings import Settings
 from fairway.logs import context
 from tests.core.worker.conftest import Host, MakeWorker
 
@@ -141,3 +143,29 @@ def test_a_proxys_name_of_a_request_is_its_id() -> None:
         assert context()["request_id"] == "edge-7"
     finally:
         consumed.reset(token)
+
+
+@pytest.fixture
+def secretive(plugins: Plugins) -> Iterator[None]:
+    """Enable a plugin whose section holds a secret, after those of the worker."""
+    section = {"token": "s3cret"}
+    Plugins(Settings(plugins={"tests.core.protocols.secretive": section}))
+    yield
+    Plugins(Settings(plugins={}))
+
+
+def test_a_plugins_secret_shows_in_no_line_about_a_failed_consumer(
+    secretive: None,
+    make_worker: MakeWorker,
+    host: Host,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(message: Message) -> None:
+        raise ValueError("401 for token s3cret")
+
+    make_worker([route("websocket.receive", fail)])
+    host.emit("ada", {"order": 0, "text": "x"})
+    host.wait_for(Kind.DONE)
+
+    assert "401 for token ***" in caplog.text
+    assert "s3cret" not in caplog.text
