@@ -20,6 +20,7 @@ from benchmarks import (
     w5_polls,
     w6_bus,
     w7_udp,
+    w8_slow,
 )
 from benchmarks.machine import conditions
 from benchmarks.measure import Plan, Results
@@ -27,7 +28,16 @@ from benchmarks.report import markdown
 
 _WORKLOADS = {
     module.NAME: module
-    for module in (w1_http, w2_echo, w3_broadcast, w4_memory, w5_polls, w6_bus, w7_udp)
+    for module in (
+        w1_http,
+        w2_echo,
+        w3_broadcast,
+        w4_memory,
+        w5_polls,
+        w6_bus,
+        w7_udp,
+        w8_slow,
+    )
 }
 _LATEST = Path(__file__).parent / "results" / "latest.md"
 

@@ -12,6 +12,7 @@ from benchmarks import (
     w5_polls,
     w6_bus,
     w7_udp,
+    w8_slow,
 )
 from benchmarks.measure import Figure, Results
 from benchmarks.targets import (
@@ -114,6 +115,10 @@ def _w6(target: str, metric: str, case: str = w6_bus.BATCHED) -> Figure:
 
 def _w7(target: str) -> Figure:
     return Figure(w7_udp.NAME, w7_udp.CASE, target, "cpu")
+
+
+def _w8(target: str, slow: int) -> Figure:
+    return Figure(w8_slow.NAME, w8_slow.case(slow), target, "rise")
 
 
 _REDIS, _ONE = FAIRWAY_REDIS.name, FAIRWAY_ONE.name
@@ -252,5 +257,15 @@ BUDGETS = (
         _w7(_REDIS),
         2,
         other=_w7(BARE_UDP.name),
+    ),
+    *(
+        Budget(
+            f"W8 {where}, {w8_slow.case(slow)}: rise of the others' p99",
+            _w8(target, slow),
+            20,
+            "ms",
+        )
+        for where, target in (("over Redis", _REDIS), ("one process", _ONE))
+        for slow in w8_slow.SLOW
     ),
 )

@@ -153,14 +153,22 @@ class Opener:
 
 @asynccontextmanager
 async def echo_load(
-    port: int, path: str, *, connections: int, meter: Meter
+    port: int,
+    path: str,
+    *,
+    connections: int,
+    meter: Meter,
+    text: bytes = b"x" * 64,
+    apart: float = 0.0,
 ) -> AsyncIterator[None]:
     """Load a server while the block lasts: each socket sends again when answered.
+
+    Args:
+        apart: seconds from the first message of a socket to that of the next.
 
     Raises:
         RuntimeError: an answer was wrong, or a socket was closed.
     """
-    text = b"x" * 64
     frame = masked(TEXT, text)
     since: dict[Socket, float] = {}
     wrong: list[bytes] = []
@@ -179,6 +187,8 @@ async def echo_load(
         for socket in opener.sockets:
             since[socket] = time.perf_counter()
             socket.write(frame)
+            if apart:
+                await asyncio.sleep(apart)
         yield
         lost = sum(socket.closed.done() for socket in opener.sockets)
         if wrong or lost:

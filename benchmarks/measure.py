@@ -28,8 +28,9 @@ __all__ = [
 Sample: TypeAlias = dict[str, float]
 """Values by metric: `cpu` and `cpu.ROLE` in us a message, of which `system.ROLE` in the
 kernel, `waits.ROLE` of threads a message, `rate` in messages a second,
-`p50`, `p99` and `last` in ms, `kib` a peer, `client` and `others` as a share: of one
-core that the load generator used, of the machine that strangers used."""
+`p50`, `p99`, `worst`, `last`, `slow` and `rise` in ms, `kib` a peer, `client` and
+`others` as a share: of one core that the load generator used, of the machine that
+strangers used."""
 
 
 @dataclass(frozen=True)

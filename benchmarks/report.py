@@ -14,6 +14,7 @@ from benchmarks import (
     w5_polls,
     w6_bus,
     w7_udp,
+    w8_slow,
 )
 from benchmarks.budgets import BUDGETS
 from benchmarks.measure import Figure, Results, spread
@@ -21,6 +22,7 @@ from benchmarks.targets import (
     BARE,
     BARE_UDP,
     BUS_CHANNELS,
+    FAIRWAY_REDIS,
     GUNICORN,
     UVICORN_ALONE,
     UVICORN_LAYER,
@@ -125,6 +127,17 @@ _TABLES: Mapping[str, Table] = {
     ),
     w7_udp.NAME: Table(
         "W7 UDP echo, 64 B, per datagram", "cpu", BARE_UDP.name, _LOADED
+    ),
+    w8_slow.NAME: Table(
+        "W8 WebSocket echo, 64 B, 32 connections beside slow consumers, per message",
+        "p99",
+        FAIRWAY_REDIS.name,
+        (
+            *_LOADED,
+            Column("worst ms", "worst", _precise),
+            Column("p99 rises by ms", "rise", _precise),
+            Column("slow p50 ms", "slow", _precise),
+        ),
     ),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import w8_slow
 from benchmarks.budgets import Budget
 from benchmarks.frames import TEXT, masked, read_frame, text_frame
 from benchmarks.load_http import answer_size
@@ -26,25 +27,53 @@ def results(ours: list[float], theirs: list[float]) -> Results:
     return found
 
 
-@pytest.mark.standard
-@pytest.mark.timeout(120)
-def test_quick_run_measures_fairway_and_judges_its_budgets(tmp_path: Path) -> None:
-    report = tmp_path / "report.md"
+def quick_run(workload: str, report: Path) -> str:
     command = [sys.executable, "benchmarks/run.py", "--quick", "--no-peers"]
-
     subprocess.run(
-        [*command, "--only", "W2", "--out", str(report)],
+        [*command, "--only", workload, "--out", str(report)],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
+    return report.read_text()
 
-    text = report.read_text()
+
+@pytest.mark.standard
+@pytest.mark.timeout(120)
+def test_quick_run_measures_fairway_and_judges_its_budgets(tmp_path: Path) -> None:
+    text = quick_run("W2", tmp_path / "report.md")
+
     assert "## W2 WebSocket echo, 64 B, per message: 32 connections" in text
     assert "| fairway over Redis |" in text
     assert "| fairway, one process |" in text
     assert "| W2 over Redis, lone round trip p50 | <= 0.5 ms |" in text
     assert "## Notes" not in text
+
+
+@pytest.mark.standard
+@pytest.mark.timeout(120)
+def test_quick_run_measures_echoes_beside_slow_consumers(tmp_path: Path) -> None:
+    text = quick_run("W8", tmp_path / "report.md")
+
+    for slow in ("0 slow consumers", "1 slow consumer", "7 slow consumers"):
+        assert f"beside slow consumers, per message: {slow}\n" in text
+    assert "| W8 over Redis, 7 slow consumers: rise of the others' p99 |" in text
+    assert "| W8 one process, 7 slow consumers: rise of the others' p99 |" in text
+    assert "not measured" not in text
+    assert "## Notes" not in text
+
+
+def test_p99_rises_over_that_of_the_same_round() -> None:
+    found = Results()
+    for slow, values in ((0, {0: 1.0, 1: 5.0}), (7, {0: 4.0, 1: 6.0, 2: 9.0})):
+        for number, p99 in values.items():
+            place = (w8_slow.NAME, w8_slow.case(slow), "ours")
+            found.add(place, number, {"p99": p99})
+
+    w8_slow.compare(found)
+
+    rise = Figure(w8_slow.NAME, w8_slow.case(7), "ours", "rise")
+    assert found.series(rise) == [3, 1]
 
 
 def test_ratio_compares_figures_of_the_same_round() -> None:
