@@ -164,3 +164,85 @@ def test_a_refusal_is_a_failed_handshake(page: ClientPage, transport: str) -> No
 
     assert facts["code"] == 1006
     assert facts["reason"].startswith("refused with 4")
+
+
+@pytest.mark.parametrize("transport", ["eventStream", "longPoll"])
+def test_who_closes_before_it_is_open_stays_closed(
+    page: ClientPage, transport: str
+) -> None:
+    states = page.run(
+        f"{QUICK} const options = {{ ...quick, transports: [{transport}] }};"
+        """
+        const connection = connect("/echo/", options);
+        const { next, of } = record(connection);
+        connection.close();
+        await next("close");
+        return of("state").map(({ state }) => state);
+        """
+    )
+
+    assert states == ["closing", "closed"]
+
+
+def test_what_was_sent_before_a_close_arrives_however_much_it_is(
+    page: ClientPage,
+) -> None:
+    answers = page.run(
+        """
+        const connection = connect("/echo/", { transports: [longPoll] });
+        const { next } = record(connection);
+        await next("open");
+        const { fetch } = window;
+        const answers = [];
+        window.fetch = async (url, init) => {
+            const answer = await fetch(url, init);
+            if (init.method === "POST") answers.push(await answer.clone().json());
+            return answer;
+        };
+        for (let n = 0; n < 250; n += 1) connection.send(String(n));
+        connection.close();
+        await next("close");
+        return answers;
+        """
+    )
+
+    assert answers[-1] == {"received": 250}
+
+
+def test_a_stream_that_breaks_after_a_long_time_goes_on(page: ClientPage) -> None:
+    heard, opened = page.run(
+        f"""
+        {QUICK}
+        const options = {{ ...quick, transports: [eventStream] }};
+        """
+        """
+        const { fetch } = window;
+        let stream;
+        // The server seems to forget a client soon, and the stream can be broken.
+        window.fetch = async (url, init) => {
+            const answer = await fetch(url, init);
+            if (init.body === "{}") {
+                const told = { ...(await answer.json()), poll: 0.1, idle: 0.4 };
+                return new Response(JSON.stringify(told));
+            }
+            if (init.method === "POST") return answer;
+            const through = new TransformStream({ start: (one) => (stream = one) });
+            return new Response(answer.body.pipeThrough(through));
+        };
+        const connection = connect("/echo/", options);
+        const { next, of } = record(connection);
+        await next("open");
+        const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
+        for (let n = 0; n < 8; n += 1) {
+            stream.enqueue(new TextEncoder().encode(":\\n\\n"));
+            await pause();
+        }
+        stream.error(new TypeError("network error"));
+        connection.send("after");
+        await next("message");
+        connection.close();
+        return [of("message").map(({ data }) => data), of("open").length];
+        """
+    )
+
+    assert (heard, opened) == (["after"], 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairway.kit import Content, Host, MessageTooLarge, Peer
+from fairway.kit import Content, Drop, Headers, Host, MessageTooLarge, Peer
 from fairway.plugins.longpoll import wire
 from fairway.plugins.longpoll.tokens import Address
 from fairway.plugins.longpoll.waits import Waits
@@ -18,19 +18,24 @@ from fairway.plugins.longpoll.ways import LocalWay, RemoteWay
 
 __all__ = ["Asked", "Relay"]
 
+_SOON: Headers = [(b"retry-after", b"1")]
+
 Asked = Callable[[str, Content, RemoteWay], None]
 
 
 class _Relayed:
     """A request that is held here for another server."""
 
-    __slots__ = ("body", "door", "is_stream", "number", "way")
+    __slots__ = ("body", "door", "is_post", "is_stream", "number", "parts", "way")
 
-    def __init__(self, number: int, door: str, way: LocalWay) -> None:
+    def __init__(self, number: int, door: str, way: LocalWay, *, is_post: bool) -> None:
         self.number = number
         self.door = door
         self.way = way
+        self.is_post = is_post
         self.is_stream = False
+        self.parts = 0
+        """How much of the answer came."""
         self.body: list[bytes] = []
 
 
@@ -72,7 +77,7 @@ class Relay:
     def ask(self, address: Address, asked: Mapping[str, Any], way: LocalWay) -> None:
         """Let the server of a conversation answer a request."""
         self._number += 1
-        one = _Relayed(self._number, address.door, way)
+        one = _Relayed(self._number, address.door, way, is_post="post" in asked)
         content = {
             **asked,
             "session": address.session,
@@ -104,6 +109,8 @@ class Relay:
             self._left(one)
             if one.is_stream:
                 one.way.finish()
+            elif one.is_post:  # nobody knows here what of it was taken
+                one.way.respond(503, wire.answer(error="restarting"), _SOON)
             else:
                 one.way.respond(200, wire.poll_answer(0, [], None))
         if self._door is not None:
@@ -143,6 +150,10 @@ class Relay:
         self._host.forward(back, {**part, "answer": number})
 
     def _heard(self, one: _Relayed, content: Content) -> None:
+        if content["part"] != one.parts:
+            self._missed(one)
+            return
+        one.parts += 1
         self._unheard.end(one)
         self._waiting.begin(one, self._now())
         if "body" in content:
@@ -163,6 +174,15 @@ class Relay:
         elif "end" in content:
             self._forget(one)
             one.way.finish()
+
+    def _missed(self, one: _Relayed) -> None:
+        """The bus lost a part: the client is to ask again from where it is."""
+        self._host.drop(Drop.FAILED, self._door, "a part of an answer was lost")
+        self._left(one)
+        if one.is_stream:
+            one.way.abort()
+        else:
+            one.way.respond(502, wire.answer(error="the answer was lost"), _SOON)
 
     def _now(self) -> float:
         return self._host.clock.now()

@@ -221,6 +221,10 @@ class Session:
         if self.peer is not None:
             self._all.host.close_peer(self.peer)
         receiver, self._receiver = self._receiver, None
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.respond(500, wire.answer(error="failed"))
+        self._drop_pending()
         if receiver is not None:
             self._put_off(receiver, 410)
 
@@ -275,7 +279,10 @@ class Session:
             events.append(wire.close_event(closing))
         way.write(b"".join(events))
         # What a client of a stream has is known only when it comes back.
-        self._mapping.outbox.trim(self._all.config.resume_messages, _RESUME_BYTES)
+        # It must leave room for what is new.
+        config, room = self._all.config, self._all.host.limits.unsent_bytes // 2
+        count = min(config.resume_messages, config.max_unread // 2)
+        self._mapping.outbox.trim(count, min(_RESUME_BYTES, room))
         if closing is not None:
             self._receiver = None
             way.finish()
@@ -340,15 +347,15 @@ class Session:
                 host.drop(reason, self.peer, detail)
 
     def _accept(self) -> None:
-        asking, self._asking = self._asking, None
         config = self._all.config
         self._wait(self._all.absent)
+        body = wire.answer(
+            token=self._all.token(self),
+            poll=config.poll_timeout,
+            idle=config.idle_timeout,
+        )
+        asking, self._asking = self._asking, None
         if asking is not None:
-            body = wire.answer(
-                token=self._all.token(self),
-                poll=config.poll_timeout,
-                idle=config.idle_timeout,
-            )
             asking.respond(200, body)
 
     def _deny(self, step: Deny) -> None:
@@ -363,12 +370,15 @@ class Session:
         queue.begin(self, self._now())
 
     def _end(self) -> None:
-        if self._pending is not None:
-            (_, way), self._pending = self._pending, None
-            way.respond(410, wire.answer(error="gone, reconnect"))
+        self._drop_pending()
         if self._receiver is not None:
             self.flush()
         self._all.forget(self)
+
+    def _drop_pending(self) -> None:
+        if self._pending is not None:
+            (_, way), self._pending = self._pending, None
+            way.respond(410, wire.answer(error="gone, reconnect"))
 
     def _log(self, what: str, status: int | None) -> None:
         if access.isEnabledFor(logging.INFO):

@@ -31,6 +31,8 @@ __all__ = ["LongPollProtocol"]
 _SWEEP_EVERY = 1.0
 _STOPS_WITHIN = 5.0
 """Seconds in which clients that are between two requests hear that the server stops."""
+_BEGINS_WITH = 1_024
+"""Bytes of the POST that begins a conversation; `{}` is all that it may say."""
 _PREFLIGHT = "OPTIONS"
 
 
@@ -80,7 +82,9 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
                 way.respond(204, b"", preflight_headers())
             elif head.method == "POST":
                 self._check_type(exchange)
-                self.host.spawn(self._post(exchange, way))
+                token = wire.read_token(head)
+                address = self._address(token) if token else None
+                self.host.spawn(self._post(exchange, way, address))
             elif head.method == "GET":
                 self._poll(exchange, way)
             else:
@@ -95,19 +99,20 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
         if kind.partition(b";")[0].strip().lower() != b"application/json":
             raise RemoteProtocolError("send application/json", status=415)
 
-    async def _post(self, exchange: Exchange, way: LocalWay) -> None:
+    async def _post(
+        self, exchange: Exchange, way: LocalWay, address: tokens.Address | None
+    ) -> None:
+        # Who has no token has nothing to say yet that would be worth the memory.
+        most = _BEGINS_WITH if address is None else self.config.max_body
         try:
-            body = await exchange.body(self.config.max_body)
+            body = await exchange.body(most)
         except RemoteProtocolError as error:  # http has answered it, or the client left
             self.host.log.info("%s: %s", exchange.head.client, error)
             return
         try:
-            token = wire.read_token(exchange.head)
-            if not token:
+            if address is None:
                 self._begin(exchange, body, way)
-                return
-            address = self._address(token)
-            if self._relay.is_mine(address.door):
+            elif self._relay.is_mine(address.door):
                 self._posted(address.session, body, way)
             else:
                 self._relay.ask(address, {"post": body}, way)

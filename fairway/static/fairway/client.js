@@ -153,10 +153,11 @@ class PollLink {
     }
   }
 
-  /** Messages go both ways now. */
+  /** Messages go both ways now, or still. */
   opened() {
     if (!this.isOpen) this.#events.opened("");
     this.isOpen = true;
+    this.#heard = performance.now();
   }
 
   /** @param {any} message */
@@ -195,26 +196,39 @@ class PollLink {
     if (this.#ended) return;
     this.#ended = true;
     this.#over.abort();
-    if (this.#token) {
-      const messages = await Promise.all(this.#outbox.map(toJson));
-      const body = JSON.stringify({ first: this.#first, messages, close: { code, reason } });
-      await this.#fetch(this.#url, { method: "POST", body }, null).catch(() => {});
+    await null; // `closed` follows, it does not come before this has returned
+    for (let last = !this.#token; !last; ) {
+      const { messages, first } = await this.#batch();
+      last = messages.length === this.#outbox.length;
+      const close = last ? { code, reason } : null;
+      const body = JSON.stringify({ first, messages, close });
+      const answer = await this.#fetch(this.#url, { method: "POST", body }, null).catch(() => null);
+      if (!answer?.ok) break;
+      this.#outbox.splice(0, messages.length);
+      this.#first += messages.length;
     }
     this.#events.closed(this.#token ? { code, reason } : { code: ABNORMAL, reason: "" });
+  }
+
+  /** What one POST may hold of the outbox. */
+  async #batch() {
+    let [count, size] = [0, 0];
+    while (count < Math.min(BATCH, this.#outbox.length) && size < BATCH_SIZE)
+      size += sizeOf(this.#outbox[count++]);
+    const first = this.#first;
+    return { first, messages: await Promise.all(this.#outbox.slice(0, count).map(toJson)) };
   }
 
   async #pump() {
     if (this.#sending) return;
     this.#sending = true;
     while (this.#outbox.length && !this.#ended) {
-      let [count, size] = [0, 0];
-      do size += sizeOf(this.#outbox[count++]);
-      while (count < Math.min(BATCH, this.#outbox.length) && size < BATCH_SIZE);
-      const messages = await Promise.all(this.#outbox.slice(0, count).map(toJson));
-      const body = JSON.stringify({ first: this.#first, messages });
+      const body = JSON.stringify(await this.#batch());
+      if (this.#ended) return; // `close` sends the rest
       const read = (/** @type {Response} */ answer) => answer.json();
       const { received } = await this.ask({ method: "POST", body }, this.#idle, read);
       if (received < this.#first) await sleep(500); // it ends; the reason is on its way
+      if (this.#ended) return;
       this.#outbox.splice(0, received + 1 - this.#first);
       this.#first = received + 1;
     }
@@ -253,7 +267,8 @@ class PollLink {
         clearTimeout(timer);
         this.#over.signal.removeEventListener("abort", stop);
       }
-      if (performance.now() - this.#heard > 1_000 * this.#idle) throw new Gone("no answer");
+      // All that time it may have waited, before the server began to miss it.
+      if (performance.now() - this.#heard > 1_000 * (this.poll + this.#idle)) throw new Gone("no answer");
       await sleep(pause);
     }
   }
