@@ -109,4 +109,5 @@ class TestLongPoll(PluginConformance):
         self.exchanges.append(exchange)
         (declared,) = plugins().mounts()
         declared.mount.open(host.protocol, cast(Any, exchange))
-        await host.work.pop()
+        if host.work:  # what is refused by its head alone makes none
+            await host.work.pop()
