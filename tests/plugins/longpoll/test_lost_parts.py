@@ -34,7 +34,8 @@ def crossing(two: Served) -> Poller:
 
 def lose(served: Served, which: Callable[[dict[str, Any]], bool]) -> list[Any]:
     """Lose the next forward of a kind to the second server; return what was lost."""
-    protocol, lost = served.protocol(1), []
+    protocol = served.protocol(1)
+    lost: list[Any] = []
     forwarded = protocol.forwarded
 
     def lossy(peer: Any, content: dict[str, Any]) -> None:
