@@ -85,6 +85,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["http.request", "[]"], "a message is a JSON object"),
     (["a b", "{}", "--group"], "a b"),
     (["a", "{}", "--group", "--expiry", "1"], "not for groups"),
+    (["http.request", "{}", "--expiry", "nan"], "above zero"),
+    (["http.request", "{}", "--expiry", "inf"], "above zero"),
+    (["http.request", "{}", "--expiry", "0"], "above zero"),
     (["http.request", '{"n": 99999999999999999999}'], "content"),
     (["http.request", "{}"], "redis://127.0.0.1:1/0"),
 ]

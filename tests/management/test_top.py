@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import termios
@@ -152,6 +154,27 @@ def test_a_terminal_shows_frames_until_q(watched: Watched) -> None:
     assert termios.tcgetattr(far) == before
     os.close(near)
     os.close(far)
+
+
+def test_a_place_that_speaks_no_http_is_shown(redis_url: str) -> None:
+    def greet() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"220 ready\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        thread = threading.Thread(target=greet)
+        thread.start()
+        out = io.StringIO()
+        with override_settings(FAIRWAY={"LAYER": redis_url, "PLUGINS": {"http": {}}}):
+            url = f"http://{host}:{port}/metrics"
+            call_command("fairway", "top", "--once", "--url", url, stdout=out)
+        thread.join(20)
+
+    assert f"{host}:{port}  220 ready" in out.getvalue()
 
 
 @pytest.mark.standard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import ArgumentParser
 from typing import Any
 
@@ -71,7 +72,7 @@ class SendMessage(Subcommand):
 def _content(text: str) -> Content:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{text!r} is no JSON: {error}") from None
     if not isinstance(content, dict):
         raise CommandError(
@@ -84,18 +85,21 @@ def _operation(
     assembly: Assembly, content: Content, options: dict[str, Any]
 ) -> Operation:
     name, limit = options["channel"], assembly.settings.max_content
+    expiry = options["expiry"]
+    if expiry is not None and not 0 < expiry < math.inf:
+        raise CommandError("--expiry must be a number of seconds above zero")
     try:
         encoded = encode_content(content, limit)
     except TypeError as error:
         raise CommandError(str(error)) from None
     if options["group"]:
-        if options["expiry"] is not None:
+        if expiry is not None:
             raise CommandError("--expiry is not for groups")
         return GroupSend(check_group(name), encoded)
     check_channel(name)
     if not options["unrouted"] and "!" not in name and "?" not in name:
         _check_routed(assembly, name)
-    return Send(name, encoded, options["expiry"])
+    return Send(name, encoded, expiry)
 
 
 def _check_routed(assembly: Assembly, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException
 from typing import Any, TypeAlias
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -107,7 +108,7 @@ def _ask(url: str, token: Secret | None) -> Process:
         return Process(parts.netloc, time.monotonic(), error=f"answers {error.code}")
     except URLError as error:
         return Process(parts.netloc, time.monotonic(), error=str(error.reason))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return Process(parts.netloc, time.monotonic(), error=str(error))
     return Process(parts.netloc, time.monotonic(), values)
 
