@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -80,6 +81,21 @@ def test_inside_of_a_consumer_operations_are_held_in_order(
         GroupDiscard("room", "in"),
     ]
     assert waiting(layer) == 0
+
+
+@pytest.mark.parametrize(
+    "expiry", [float("inf"), float("nan"), 1e300, "60", timedelta(seconds=60)]
+)
+def test_an_expiry_that_no_record_carries_raises_at_the_call(
+    layer: ChannelLayer, expiry: Any
+) -> None:
+    with Outbox(layer) as outbox:
+        with pytest.raises((TypeError, ValueError), match="expiry is seconds"):
+            Channel("in").send({}, expiry=expiry)
+        with pytest.raises((TypeError, ValueError), match="expiry is seconds"):
+            Group("room").send({}, expiry=expiry)
+
+    assert outbox.operations == []
 
 
 def test_content_is_encoded_at_the_call(layer: ChannelLayer) -> None:

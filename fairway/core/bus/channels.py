@@ -25,6 +25,8 @@ from fairway.core.names import check_channel, check_group
 
 __all__ = ["Channel", "Group", "Outbox", "send_held", "set_after_commit"]
 
+_LONGEST_LIFE = 10 * 365 * 24 * 60 * 60.0
+
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
 
@@ -189,14 +191,15 @@ class Channel(_Sender):
             expiry: seconds until nobody wants it any more.
 
         Raises:
-            TypeError: the content may not travel.
+            TypeError: the content may not travel, or `expiry` is no number.
+            ValueError: `expiry` is not finite, or above ten years.
             MessageTooLarge: the content is above `MAX_CONTENT`.
             ChannelFull: it left now, and the channel is full.
             LayerUnavailable: it left now, and the layer cannot be reached.
         """
         layer = self.layer
         encoded = encode_content(content, layer.policy.max_content)
-        send = Send(self.name, encoded, expiry)
+        send = Send(self.name, encoded, _lasting(expiry))
         if not self._held(send, layer, immediately=immediately, on_commit=on_commit):
             layer.send_many([send])
 
@@ -209,7 +212,7 @@ class Channel(_Sender):
         expiry: float | None = None,
     ) -> None:
         """`send` for async code; a send that leaves now does so in a thread."""
-        send = Send(self.name, self._encode(content), expiry)
+        send = Send(self.name, self._encode(content), _lasting(expiry))
         await self._aleave(send, immediately=immediately, on_commit=on_commit)
 
 
@@ -307,4 +310,15 @@ class Group(_Sender):
         self, content: Content, exclude: Iterable[Channel | str], expiry: float | None
     ) -> GroupSend:
         names = tuple(check_channel(str(channel)) for channel in exclude)
-        return GroupSend(self.name, self._encode(content), names, expiry)
+        return GroupSend(self.name, self._encode(content), names, _lasting(expiry))
+
+
+def _lasting(expiry: float | None) -> float | None:
+    """Return an expiry that a record can carry; what others send leaves with it."""
+    if expiry is None:
+        return None
+    if not isinstance(expiry, int | float):
+        raise TypeError(f"expiry is seconds, not {type(expiry).__name__}")
+    if not abs(expiry) <= _LONGEST_LIFE:
+        raise ValueError(f"expiry is seconds, at most ten years, not {expiry}")
+    return expiry
