@@ -15,7 +15,7 @@ demo: $(VENV)/demo.stamp  ## the chat room on http://127.0.0.1:8000/ (DEMO_PORT 
 	$(HARBOUR) runserver 127.0.0.1:$(DEMO_PORT)
 
 test-fast: $(VENV)/test.stamp  ## tests that need less than a minute
-	$(BIN)/pytest -n 2 -m "not standard and not full"
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -n 2 -m "not standard and not full"
 
 test: lint  ## lint and all tests but the full tier
 	$(BIN)/pytest -n 2 -m "not full"

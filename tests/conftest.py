@@ -21,7 +21,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )
-hypothesis.settings.load_profile("fairway")
+hypothesis.settings.register_profile(
+    "quick", hypothesis.settings.get_profile("fairway"), max_examples=20
+)
+# `make test-fast` asks for the quick one.
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fairway"))
 
 
 @pytest.fixture(scope="session")

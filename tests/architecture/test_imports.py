@@ -88,6 +88,7 @@ def test_importing_fairway_loads_nothing_else_of_it() -> None:
     assert loaded.strip() == "['fairway']"
 
 
+@pytest.mark.standard
 def test_an_app_without_the_setting_loads_nothing_else_of_fairway() -> None:
     code = """
 import sys, django
@@ -128,6 +129,7 @@ def test_the_list_of_acting_modules_is_up_to_date() -> None:
     ] == []
 
 
+@pytest.mark.standard
 def test_a_worker_process_loads_no_wire() -> None:
     code = (
         site()
@@ -147,6 +149,7 @@ import tests.architecture.sample_routes
     assert not loaded & WIRE
 
 
+@pytest.mark.standard
 def test_every_worker_side_module_loads_no_wire() -> None:
     names = [f"fairway.plugins.{name.replace('/', '.')}" for name in SIDES]
     imports = "\n".join(
@@ -158,6 +161,7 @@ def test_every_worker_side_module_loads_no_wire() -> None:
     assert not packages(f"{site()}\n{imports}") & WIRE
 
 
+@pytest.mark.standard
 def test_an_interface_server_never_imports_the_routes() -> None:
     code = (
         site("routes_that_do_not_exist.channel_routing")

@@ -130,6 +130,7 @@ def test_a_record_that_nobody_ends_is_released_at_its_expiry(
         assert rig.dropped("brief.receive", "unanswered") == 1
 
 
+@pytest.mark.standard
 def test_a_busy_worker_keeps_its_record(loop_thread: LoopThread) -> None:
     with rigged(loop_thread, {"brief": {}}, expiry=1.2) as rig, rig.connect() as client:
         client.sendall(b"one\n")

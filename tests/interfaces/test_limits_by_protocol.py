@@ -176,6 +176,7 @@ def pass_messages(rig: Rig, client: socket.socket, protocol: str, count: int) ->
         rig.done(taken)
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("protocol", STREAMS)
 def test_who_sends_more_often_is_not_read_for_a_while(
     loop_thread: LoopThread, protocol: str
@@ -193,6 +194,7 @@ def test_who_sends_more_often_is_not_read_for_a_while(
         assert time.monotonic() - began > 0.5
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("protocol", STREAMS)
 @pytest.mark.parametrize(
     "limits",

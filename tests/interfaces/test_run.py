@@ -39,6 +39,7 @@ def start() -> Iterator[Start]:
         process.communicate(timeout=TIMEOUT)
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_and_closes_connections(
     start: Start, number: signal.Signals
@@ -54,6 +55,7 @@ def test_a_signal_stops_it_and_closes_connections(
     assert (process.returncode, out) == (0, "stopped\n")
 
 
+@pytest.mark.standard
 def test_a_second_signal_stops_it_at_once(start: Start) -> None:
     process, port = start(3600.0)
     # Nobody takes its events, so that a graceful stop would wait for them.
@@ -68,6 +70,7 @@ def test_a_second_signal_stops_it_at_once(start: Start) -> None:
     assert (process.returncode, out) == (0, "stopped\n")
 
 
+@pytest.mark.standard
 def test_it_may_hold_as_many_connections_as_the_system_allows(start: Start) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1_000), hard))

@@ -95,6 +95,7 @@ def test_it_is_ready_once_its_canary_came_back(loop_thread: LoopThread) -> None:
     assert server.obstacle() == "stopping"
 
 
+@pytest.mark.standard
 def test_a_deaf_mailbox_is_subscribed_again(loop_thread: LoopThread) -> None:
     layer = DeafLayer()
     server = make_server({}, layer)

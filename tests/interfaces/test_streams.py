@@ -199,6 +199,7 @@ def test_a_half_close_is_the_end_for_a_reader(
     assert read_to_end(client) == b"bye"
 
 
+@pytest.mark.standard
 def test_a_stream_closes_after_a_half_close(
     place: Place, client: socket.socket
 ) -> None:

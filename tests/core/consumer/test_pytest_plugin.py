@@ -61,6 +61,7 @@ def test_channels_use_the_layer_of_the_test(fairway_layer: ChannelLayer) -> None
     assert taken.content() == {"n": 1}
 
 
+@pytest.mark.standard
 def test_a_loop_of_consumers_is_noticed(fairway_site: ConsumerSite) -> None:
     Channel("loop").send({})
 

@@ -108,6 +108,7 @@ FAULTS: list[tuple[type[Any], str]] = [
 ]
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(
     ("change", "test"), FAULTS, ids=[f"{a.__name__}-{b}" for a, b in FAULTS]
 )

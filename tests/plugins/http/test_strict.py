@@ -172,6 +172,7 @@ def test_a_client_that_writes_on_after_the_last_answer_still_gets_it(
         assert len(served.requests()) == 1
 
 
+@pytest.mark.standard
 def test_a_client_that_was_refused_and_stays_is_closed(
     loop_thread: LoopThread,
 ) -> None:
@@ -206,6 +207,7 @@ TOKENS = st.sampled_from(
 )
 
 
+@pytest.mark.standard
 @given(st.lists(TOKENS | st.binary(max_size=40), max_size=12))
 @settings(
     max_examples=60,

@@ -719,6 +719,7 @@ def test_a_mount_that_fails_is_a_500(loop_thread: LoopThread) -> None:
 # The end.
 
 
+@pytest.mark.standard
 def test_a_server_that_stops_answers_what_is_in_flight(loop_thread: LoopThread) -> None:
     with serving(loop_thread, {"/": silent}) as served:
         idle, busy = Client(served), Client(served)

@@ -303,6 +303,7 @@ def test_a_client_for_which_too_much_waits_is_ended_with_1013(
     assert client.poll().json()["close"]["code"] == 1013
 
 
+@pytest.mark.standard
 def test_who_sends_more_than_workers_take_gets_no_answer_meanwhile(
     serve_polls: Serve,
 ) -> None:

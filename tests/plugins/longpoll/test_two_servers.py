@@ -85,6 +85,7 @@ def test_a_stream_that_crosses_ends_in_time_so_that_a_dead_server_is_noticed(
         assert set(lines) == {":", ""}
 
 
+@pytest.mark.standard
 def test_who_leaves_the_other_server_is_known_to_have_left(
     serve_polls: Serve,
 ) -> None:
@@ -111,6 +112,7 @@ def test_an_ended_conversation_is_gone_at_once(two: Served, crossing: Poller) ->
     assert (answer.status_code, answer.json()["error"]) == (410, "gone, reconnect")
 
 
+@pytest.mark.standard
 def test_a_conversation_of_a_dead_server_is_gone(serve_polls: Serve) -> None:
     served = serve_polls(servers=2, relay_timeout=0.2)
     first, second = served.poller(server=0), served.poller(server=1)

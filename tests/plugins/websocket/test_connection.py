@@ -490,8 +490,8 @@ def test_a_stopping_server_closes_all_with_1012_within_the_grace_time() -> None:
                     closed_at.add(round(host.clock.now(), 1))
                     if number:
                         client.send(frame(CLOSE, b"\x03\xf4"))
+            assert clients[0].stream.closed or not stopping.done(), "did not wait"
         assert len(closed_at) > 5, "not spread"
-        assert not stopping.done(), "one did not answer"
         host.clock.advance(10.0)
         await stopping
 

@@ -217,6 +217,7 @@ def test_what_inflates_above_the_limit_fails(read: Read, excess: int) -> None:
         assert failure_of(read(data, deflate=True)) == 1009
 
 
+@pytest.mark.standard
 def test_a_bomb_is_not_inflated_beyond_the_limit(engine_name: str) -> None:
     # 100 MB in 100 KB, to a process that may not grow by 60 MB.
     code = (

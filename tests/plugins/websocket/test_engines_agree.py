@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ def test_engines_agree_after_each_byte(data: bytes, deflate: bool) -> None:
         assert lean(data[i : i + 1]) == autobahn(data[i : i + 1])
 
 
+@pytest.mark.standard
 def test_engines_agree_on_all_close_codes() -> None:
     for code in range(65_536):
         data = frame(8, code.to_bytes(2))
