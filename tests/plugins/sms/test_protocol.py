@@ -17,7 +17,7 @@ from fairway.core.exceptions import LayerUnavailable
 from fairway.core.plugin.host import Peer, Refusal
 from fairway.core.settings import Limits, read_section
 from fairway.kit import Content
-from fairway.plugins.sms import memory, transport_twisted
+from fairway.plugins.sms import memory
 from fairway.plugins.sms.provider import Incoming, Outgoing, Sent, Unsent
 from fairway.plugins.sms.spec import SPEC, SmsConfig
 from fairway.plugins.sms.transport_twisted import SmsProtocol
@@ -185,10 +185,8 @@ class Slow(RecordingHost):
         return await super().emitted(peer, channel, content)
 
 
-def test_a_text_that_is_being_taken_is_not_taken_yet(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(transport_twisted, "_PAUSES", ())
+@pytest.mark.standard
+def test_a_text_that_is_being_taken_is_not_taken_yet() -> None:
     host = Slow()
 
     async def work(line: Line) -> None:
