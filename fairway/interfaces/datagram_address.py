@@ -8,7 +8,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-__all__ = ["BindAddress", "OwnPorts", "parse_address"]
+__all__ = ["BindAddress", "OwnPorts", "parse_address", "with_zone"]
 
 _FORMS = "it must be 'udp:PORT', 'udp:HOST:PORT' or 'udp:PORT:group=GROUP'"
 
@@ -101,13 +101,27 @@ class OwnPorts:
         hosts = {bound for port, bound in self._bound if port == number}
         everywhere = "::" if ":" in host else "0.0.0.0"
         return (
-            host in hosts
+            # A socket does not say the zone of its own address.
+            host.partition("%")[0] in hosts
             or host == everywhere
             or (everywhere in hosts and is_local(host))
         )
 
     def _renumber(self) -> None:
         self.numbers = frozenset(port for port, _ in self._bound)
+
+
+def with_zone(address: tuple[str, int]) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return what the system takes for an address; Python leaves out a zone in a name.
+
+    Raises:
+        OSError: there is no such interface.
+    """
+    host, _, zone = address[0].partition("%")
+    if not zone:
+        return address
+    index = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    return host, address[1], 0, index
 
 
 def is_local(host: str) -> bool:
@@ -118,7 +132,7 @@ def is_local(host: str) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((host, 0))
+            probe.bind(with_zone((host, 0)))
         except OSError:
             return False
     return True

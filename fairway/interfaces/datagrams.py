@@ -16,7 +16,12 @@ from collections.abc import Callable
 from fairway.core.drops import Drop
 from fairway.core.plugin.host import Refusal
 from fairway.core.plugin.wire import DatagramHandler
-from fairway.interfaces.datagram_address import BindAddress, OwnPorts, parse_address
+from fairway.interfaces.datagram_address import (
+    BindAddress,
+    OwnPorts,
+    parse_address,
+    with_zone,
+)
 
 __all__ = ["LARGEST", "SocketPort", "bind"]
 
@@ -48,7 +53,7 @@ def bind(text: str, *, reuse_port: bool = False) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if reuse_port:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((address.host, address.port))
+        bound.bind(with_zone((address.host, address.port)))
         if address.group is not None:
             _join(bound, address, address.group)
     except BaseException:
@@ -113,7 +118,10 @@ class SocketPort:
             self._dropped(Drop.INVALID, "it was for a port of this process")
             return
         try:
-            self._socket.sendto(data, address)
+            if "%" in address[0]:
+                self._socket.sendto(data, with_zone(address))
+            else:
+                self._socket.sendto(data, address)
         except BlockingIOError:
             self._dropped(Drop.FAILED, "the kernel's buffer is full")
         except OSError as error:

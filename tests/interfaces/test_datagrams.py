@@ -1,5 +1,6 @@
 """Datagrams over real sockets."""
 
+import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -316,3 +317,31 @@ def test_more_senders_than_peers_push_out_the_idlest(loop_thread: LoopThread) ->
                 assert rig.take("datagram.receive").envelope["first"] is True
 
         assert rig.dropped("datagram", "limit") == 0
+
+
+def test_an_own_address_is_known_whatever_its_zone() -> None:
+    own = OwnPorts()
+    own.add(("fe80::1", 9999))
+
+    assert own.holds(("fe80::1%2", 9999))
+    assert not own.holds(("fe80::2%2", 9999))
+
+
+def link_local() -> str:
+    """Return an address of this machine that holds on one link only."""
+    interfaces = Path("/proc/net/if_inet6")
+    for line in interfaces.read_text().split("\n") if interfaces.exists() else ():
+        if line.startswith("fe80"):
+            digits, *_, name = line.split()
+            return f"{ipaddress.IPv6Address(int(digits, 16))}%{name}"
+    pytest.skip("no interface has a link-local address")
+
+
+def test_an_own_address_of_one_link_is_known_and_can_be_bound() -> None:
+    host = link_local()
+    own = OwnPorts()
+    own.add(("::", 9999))
+
+    assert own.holds((host, 9999))
+    with bind(f"udp:[{host}]:0") as bound:
+        assert bound.getsockname()[3] > 0

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fairway.kit import Content, Drop, Headers, Host, MessageTooLarge, Peer
+from fairway.kit import (
+    Content,
+    Drop,
+    Headers,
+    Host,
+    MessageTooLarge,
+    Peer,
+    PeerRefused,
+    RemoteProtocolError,
+)
 from fairway.plugins.longpoll import wire
 from fairway.plugins.longpoll.tokens import Address
 from fairway.plugins.longpoll.waits import Waits
@@ -63,9 +72,16 @@ class Relay:
 
     @property
     def door(self) -> str:
-        """The reply channel of this server's door; opened when first needed."""
+        """The reply channel of this server's door; opened when first needed.
+
+        Raises:
+            RemoteProtocolError: with 503; the limit `peers` leaves no room for it.
+        """
         if self._door is None:
-            self._door = self._host.open_peer(self, client="door", handshake=False)
+            try:
+                self._door = self._host.open_peer(self, client="door", handshake=False)
+            except PeerRefused:
+                raise RemoteProtocolError("too many connections", status=503) from None
         return self._door.reply_channel
 
     def is_mine(self, door: str) -> bool:

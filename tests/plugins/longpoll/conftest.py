@@ -156,9 +156,12 @@ def serve_polls(loop_thread: LoopThread) -> Iterator[Callable[..., Served]]:
         servers: int = 1,
         layer: ChannelLayer | None = None,
         limits: dict[str, Any] | None = None,
+        plugin_limits: dict[str, Any] | None = None,
         **section: Any,
     ) -> Served:
         settings = {"LIMITS": limits} if limits else {}
+        if plugin_limits:
+            section["limits"] = plugin_limits
         running.append(
             Served(
                 loop_thread,

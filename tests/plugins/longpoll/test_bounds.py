@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from fairway.plugins.longpoll import tokens
 
 from .conftest import Served
 
@@ -49,3 +52,20 @@ def test_a_conversation_that_fails_answers_the_request_that_began_it(
     monkeypatch.setattr(served.protocol(), "token", fail)
 
     assert served.poller().begin().status_code == 500
+
+
+def test_a_server_without_room_for_its_door_says_so(serve_polls: Serve) -> None:
+    served = serve_polls(
+        lambda *_: None, handshake_timeout=2.0, plugin_limits={"peers": 1}
+    )
+    undecided, foreign = served.poller(), served.poller()
+    key = served.protocol().host.site.key
+    foreign.token = tokens.issue(tokens.Address("else!where", "1"), key)
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(undecided.begin)
+        served.wait_for("connect")
+
+        assert foreign.send("a").status_code == 503
+        assert foreign.poll().status_code == 503
+
+        assert begun.result(20).status_code == 504
