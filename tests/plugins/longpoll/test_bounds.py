@@ -42,14 +42,14 @@ def test_what_a_stream_keeps_to_resume_leaves_room_for_what_is_new(
 
 
 def test_a_conversation_that_fails_answers_the_request_that_began_it(
-    serve_polls: Serve, monkeypatch: pytest.MonkeyPatch
+    serve_polls: Serve,
 ) -> None:
     served = serve_polls()
 
     def fail(session: object) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(served.protocol(), "token", fail)
+    served.protocol().token = fail
 
     assert served.poller().begin().status_code == 500
 
