@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 from tests.faults.old import record_1
 from tests.faults.old.record_1 import Body, Kind
@@ -17,13 +17,21 @@ _NAME = "fairway.core.bus.record"
 def install() -> None:
     """Put the old module where fairway looks for records; before fairway is loaded."""
     module = ModuleType(_NAME)
-    module.__dict__.update(vars(record_1), pack=_pack, unpack=_unpack)
+    module.__dict__.update(vars(record_1), Record=_Record, pack=_pack, unpack=_unpack)
     sys.modules[_NAME] = module
+
+
+class _Record(NamedTuple):
+    kind: Kind
+    body: Body
+    deadline: float
+    sent: None
 
 
 def _pack(kind: Kind, body: Body, sent: float, *, life: float, version: int) -> bytes:
     return record_1.pack(kind, body, sent + life)
 
 
-def _unpack(record: bytes) -> tuple[Any, ...]:
-    return (*record_1.unpack(record), None)
+def _unpack(record: bytes) -> _Record:
+    kind, body, deadline = record_1.unpack(record)
+    return _Record(kind, body, deadline, None)
