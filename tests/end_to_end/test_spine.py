@@ -70,9 +70,9 @@ class Site:
 
 
 @pytest.fixture
-def site(redis_server: RedisServer, tmp_path: Path) -> Iterator[Site]:
+def site(redis_url: str, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as stack:
-        yield Site(stack, redis_server.url, tmp_path)
+        yield Site(stack, redis_url, tmp_path)
 
 
 async def _open(port: int) -> ClientConnection:
