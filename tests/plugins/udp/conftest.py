@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.processes import Process, free_port, run_manage, wait_until
 
-__all__ = ["SITE", "Client", "Site", "free_udp_port", "is_bound", "site"]
+__all__ = ["SITE", "Client", "Site", "is_bound", "site"]
 
 SITE = "tests/plugins/udp/site"
 ATTEMPTS = 20
@@ -82,13 +82,6 @@ class Site:
         return int(line.split()[1]) * 1024
 
 
-def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def is_bound(port: int) -> bool:
     """Return whether somebody has a UDP port of 127.0.0.1."""
     # Not by trying to take it, which could come before the one who shall.
@@ -97,7 +90,7 @@ def is_bound(port: int) -> bool:
 
 @contextmanager
 def serve(**section: Any) -> Iterator[Site]:
-    http, port = free_port(), free_udp_port()
+    http, port = free_port(), free_port(socket.SOCK_DGRAM)
     section = {"bind": [f"udp:127.0.0.1:{port}"], **section}
     arguments = ("runserver", "--noreload", f"127.0.0.1:{http}")
     environment = {"UDP_SECTION": json.dumps(section)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from tests.plugins.udp.conftest import SITE, Client, Site, free_udp_port, is_bound
+from tests.plugins.udp.conftest import SITE, Client, Site, is_bound
 from tests.support.processes import free_port, is_listening, run_manage, wait_until
 
 pytestmark = [pytest.mark.standard]
@@ -77,7 +78,7 @@ def test_nobody_gets_many_times_what_was_sent_in_its_name(site: Serve) -> None:
 
 
 def test_several_servers_share_a_port_over_redis(redis_url: str) -> None:
-    port, http = free_udp_port(), [free_port(), free_port()]
+    port, http = free_port(socket.SOCK_DGRAM), [free_port(), free_port()]
     section = {"bind": [f"udp:127.0.0.1:{port}"], "reuse_port": True}
     environment = {"UDP_SECTION": json.dumps(section), "FAIRWAY_LAYER": redis_url}
     with ExitStack() as stack:
