@@ -20,8 +20,9 @@ _TASKS = 8
 
 
 def make_layer(url: str) -> RedisChannelLayer:
-    """Make a layer with room for all that is on its way."""
-    return RedisChannelLayer(hosts=[url], capacity=10_000)
+    """Make a layer with room for all that is on its way, and time to wait for it."""
+    host = {"address": url, "socket_timeout": None}
+    return RedisChannelLayer(hosts=[host], capacity=10_000)
 
 
 async def _echo(layer: RedisChannelLayer) -> None:
