@@ -26,6 +26,7 @@ from benchmarks.targets import (
     FAIRWAY_REDIS,
     FAIRWAY_REDIS_AUTOBAHN,
     GUNICORN,
+    PUSHPIN,
     UVICORN_ALONE,
     UVICORN_LAYER,
 )
@@ -107,6 +108,11 @@ def _w4(target: str, case: str = w4_memory.SOCKETS) -> Figure:
 
 def _w5(target: str, metric: str = "cpu") -> Figure:
     return Figure(w5_polls.NAME, w5_polls.case(w5_polls.POLLS), target, metric)
+
+
+def _w5_paced(target: str) -> Figure:
+    case = w5_polls.paced_case(w5_polls.POLLS)
+    return Figure(w5_polls.NAME, case, target, "cpu")
 
 
 def _w6(target: str, metric: str, case: str = w6_bus.BATCHED) -> Figure:
@@ -219,6 +225,12 @@ BUDGETS = (
         _w5(_REDIS),
         1 / 6,
         other=_w5(UVICORN_LAYER.name),
+    ),
+    Budget(
+        "W5 over Redis, paced: CPU per poll to Pushpin with its backend",
+        _w5_paced(_REDIS),
+        1 / 10,
+        other=_w5_paced(PUSHPIN.name),
     ),
     Budget(
         "W5 over Redis: polls answered",

@@ -43,28 +43,34 @@ class Polls:
             many = min(_AT_ONCE, count - len(self.all))
             self.all += await asyncio.gather(*(self._open() for _ in range(many)))
 
-    def ask(self) -> None:
-        """Let every connection wait for an answer."""
+    async def ask(self, pace: float | None = None) -> None:
+        """Let every connection wait for an answer.
+
+        Args:
+            pace: how many ask in a second; all at once when there is none.
+        """
         self._missing = len(self.all)
         self.answered = 0
         self._complete.clear()
-        for poll in self.all:
+        began = time.perf_counter()
+        for number, poll in enumerate(self.all):
+            if pace and (early := began + number / pace - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
             poll.ask()
 
     async def wait(self) -> None:
-        """Wait until every connection has its answer.
+        """Wait until every connection has its answer, or was refused.
 
         Raises:
-            RuntimeError: one is none, or some never came.
+            RuntimeError: all were refused, or some never had an answer.
         """
         try:
             async with asyncio.timeout(_TIMEOUT):
                 await self._complete.wait()
         except TimeoutError:
             raise RuntimeError(f"{self._missing} polls were not answered") from None
-        if self.answered != len(self.all):
-            refused = len(self.all) - self.answered
-            raise RuntimeError(f"{refused} polls were refused: {self.why}")
+        if not self.answered:
+            raise RuntimeError(f"all polls were refused: {self.why}")
 
     def heard(self, *, well: bool) -> None:
         """A poll has its answer."""
@@ -85,13 +91,22 @@ class Polls:
 
 
 class _Poll(asyncio.Protocol):
-    __slots__ = ("_after", "_begun", "_buffer", "_polls", "_token", "transport")
+    __slots__ = (
+        "_after",
+        "_begun",
+        "_buffer",
+        "_polls",
+        "_token",
+        "_waits",
+        "transport",
+    )
 
     def __init__(self, polls: Polls) -> None:
         self._polls = polls
         self._buffer = b""
         self._token = ""
         self._after = 0
+        self._waits = False
         self._begun: asyncio.Future[None] | None = None
 
     async def begin(self) -> None:
@@ -106,6 +121,11 @@ class _Poll(asyncio.Protocol):
 
     def ask(self) -> None:
         """Ask for what comes next."""
+        self._waits = True
+        self._buffer = b""
+        if self.transport.is_closing():
+            self._failed(ConnectionError("closed"))
+            return
         query, field = "", ""
         if self._token:
             query, field = f"?after={self._after}", f"Fairway-Token: {self._token}\r\n"
@@ -132,6 +152,7 @@ class _Poll(asyncio.Protocol):
             self._begun.set_result(None)
             return
         self._after += 1
+        self._waits = False
         self._polls.heard(well=True)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -140,7 +161,8 @@ class _Poll(asyncio.Protocol):
     def _failed(self, error: Exception) -> None:
         if self._begun is not None and not self._begun.done():
             self._begun.set_exception(RuntimeError(str(error)))
-        else:
+        elif self._waits:
+            self._waits = False
             self._polls.why = str(error)
             self._polls.heard(well=False)
 

@@ -37,7 +37,7 @@ def conditions() -> dict[str, str]:
         f"{platform.system()} {platform.release()}",
         "load average before": load,
         "versions": ", ".join(
-            [f"Python {platform.python_version()}", _redis(), *_packages()]
+            [f"Python {platform.python_version()}", _redis(), *_packages(), *_pushpin()]
         ),
         "commit": _commit(),
     }
@@ -68,6 +68,10 @@ def _packages() -> list[str]:
 def _redis() -> str:
     words = _output("redis-server", "--version").split()
     return f"Redis {next((w[2:] for w in words if w.startswith('v=')), 'none')}"
+
+
+def _pushpin() -> list[str]:
+    return _output("pushpin", "--version").splitlines()[:1]
 
 
 def _commit() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,11 +36,14 @@ class Target:
 
     name: str
     roles: Mapping[str, Sequence[str]]
-    """Command lines by role; `{port}` and `{redis_port}` are replaced."""
+    """Command lines by role; `{port}`, `{redis_port}`, `{backend_port}` and
+    `{control_port}` are replaced, and `{folder}`, which is its own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables, with the same replacements."""
     needs: tuple[str, ...] = ()
     """Modules without which it cannot run."""
+    programs: tuple[str, ...] = ()
+    """Programs without which it cannot run."""
     peer: bool = True
     """Whether it is somebody else's."""
     http: bool = True
@@ -47,7 +51,10 @@ class Target:
 
     def missing(self) -> list[str]:
         """Return what would have to be installed."""
-        return [name for name in self.needs if find_spec(name) is None]
+        return [
+            *(name for name in self.needs if find_spec(name) is None),
+            *(name for name in self.programs if shutil.which(name) is None),
+        ]
 
 
 class Server:
@@ -59,6 +66,7 @@ class Server:
         self.target = target
         self.port = free_port()
         self.redis_port = free_port()
+        self._inner = {"backend_port": free_port(), "control_port": free_port()}
         self.pids: dict[str, int] = {}
         self._environment = {**target.environment, **(environment or {})}
         self._stack = ExitStack()
@@ -105,13 +113,18 @@ class Server:
     def _start(
         self, command: Sequence[str], folder: Path, role: str
     ) -> subprocess.Popen[bytes]:
-        ports = {"port": self.port, "redis_port": self.redis_port}
+        places = {
+            **self._inner,
+            "port": self.port,
+            "redis_port": self.redis_port,
+            "folder": folder,
+        }
         variables = {
-            name: value.format_map(ports) for name, value in self._environment.items()
+            name: value.format_map(places) for name, value in self._environment.items()
         }
         with (folder / role).open("wb") as output:
             return subprocess.Popen(
-                [part.format_map(ports) for part in command],
+                [part.format_map(places) for part in command],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
                 stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ __all__ = [
     "FAIRWAY_REDIS",
     "FAIRWAY_REDIS_AUTOBAHN",
     "GUNICORN",
+    "PUSHPIN",
     "UVICORN",
     "UVICORN_ALONE",
     "UVICORN_LAYER",
@@ -109,6 +110,31 @@ DAPHNE_LAYER = Target(
     {"redis": _REDIS, "server": _daphne(_CHANNELS)},
     _PEERS_LAYER,
     needs=("daphne", *_CHANNELS_PACKAGES),
+)
+PUSHPIN = Target(
+    "Pushpin + gunicorn",
+    {
+        "pushpin": (
+            *(_PYTHON, "-m", "benchmarks.peers.pushpin", "{folder}"),
+            *("{port}", "{backend_port}", "{control_port}"),
+        ),
+        "backend": (
+            *(_PYTHON, "-m", "gunicorn", "--workers", "1", "--threads", "8"),
+            *("--keep-alive", "75", "--log-level", "warning"),
+            *(
+                "--bind",
+                "127.0.0.1:{backend_port}",
+                "benchmarks.peers.wsgi:application",
+            ),
+        ),
+    },
+    {
+        **_PEERS,
+        "BENCH_URLS": "benchmarks.peers.grip",
+        "BENCH_CONTROL_PORT": "{control_port}",
+    },
+    needs=("gunicorn", "channels"),
+    programs=("pushpin", "condure", "zurl"),
 )
 BARE = Target(
     "bare loop",

@@ -1,7 +1,9 @@
 """W5: 2,000 polls that wait are released at once, from the request to the last answer.
 
-CPU is of the release. Each round has new connections, whose first release is not
-counted; the conversations of fairway, which stay, are begun before.
+They ask all at once, and then CPU is of the release, or at a pace, which Pushpin needs,
+and then CPU is of a poll's whole way: asking, waiting, being answered. Each round has
+new connections, whose first release is not counted; the conversations of fairway, which
+stay, are begun before.
 """
 
 from __future__ import annotations
@@ -16,52 +18,74 @@ from benchmarks.load_polls import Polls, open_polls
 from benchmarks.measure import Plan, Results, Sample, Stopwatch
 from benchmarks.rounds import able, interleave, running
 from benchmarks.server import Server
-from benchmarks.targets import FAIRWAY_ONE, FAIRWAY_REDIS, UVICORN_LAYER
+from benchmarks.targets import FAIRWAY_ONE, FAIRWAY_REDIS, PUSHPIN, UVICORN_LAYER
 
-__all__ = ["NAME", "POLLS", "case", "run"]
+__all__ = ["NAME", "POLLS", "case", "paced_case", "run"]
 
 NAME = "W5"
 POLLS = 2_000
 _QUICK_POLLS = 50
-_TARGETS = (FAIRWAY_REDIS, FAIRWAY_ONE, UVICORN_LAYER)
+_AT_ONCE = (FAIRWAY_REDIS, FAIRWAY_ONE, UVICORN_LAYER)
+_PACED = (FAIRWAY_REDIS, UVICORN_LAYER, PUSHPIN)
+_PACE = 400.0
+"""Polls that ask in a second; Pushpin answers 502 to many when it is twice that."""
+_WARM = 100
 _TEXT = b"x" * 64
 _QUIET = 0.02
 _CALM_WITHIN = 10.0
 
 
 def case(polls: int) -> str:
-    """Return the name of the case with so many polls."""
+    """Return the name of the case with so many polls that ask at once."""
     return f"{polls:,} waiting polls"
+
+
+def paced_case(polls: int) -> str:
+    """Return the name of the case with so many polls that ask one after another."""
+    return f"{polls:,} waiting polls, {_PACE:g} ask in a second, CPU of the whole"
 
 
 async def run(plan: Plan, results: Results) -> None:
     """Measure all targets."""
-    results.note("W5: Pushpin is not installed here and left out")
     polls = _QUICK_POLLS if plan.quick else POLLS
-    with running(able(_TARGETS, plan, results), results) as servers:
-        await interleave(
-            servers,
-            partial(_measure, count=polls),
-            range(plan.rounds),
-            place=(NAME, case(polls)),
-            results=results,
-        )
+    for targets, measure, name in (
+        (_AT_ONCE, _at_once, case(polls)),
+        (_PACED, _paced, paced_case(polls)),
+    ):
+        with running(able(targets, plan, results), results) as servers:
+            await interleave(
+                servers,
+                partial(measure, count=polls),
+                range(plan.rounds),
+                place=(NAME, name),
+                results=results,
+            )
 
 
-async def _measure(server: Server, *, count: int) -> Sample:
+async def _at_once(server: Server, *, count: int) -> Sample:
     async with open_polls(server) as polls:
         await polls.grow(count)
         await _release(server, polls)  # the first finds cold caches
         return await _release(server, polls)
 
 
-async def _release(server: Server, polls: Polls) -> Sample:
+async def _paced(server: Server, *, count: int) -> Sample:
+    async with open_polls(server) as polls:
+        await polls.grow(min(_WARM, count))
+        await _release(server, polls, _PACE)
+        await polls.grow(count)
+        watch = Stopwatch(server)
+        sample = await _release(server, polls, _PACE)
+        return {**sample, **watch.read(polls.answered)}
+
+
+async def _release(server: Server, polls: Polls, pace: float | None = None) -> Sample:
     """Let all wait, then answer them.
 
     Raises:
-        RuntimeError: one was refused, or not answered.
+        RuntimeError: all were refused, or some never had an answer.
     """
-    polls.ask()
+    await polls.ask(pace)
     await _calm(server)
     watch = Stopwatch(server)
     began = time.perf_counter()
@@ -71,7 +95,7 @@ async def _release(server: Server, polls: Polls) -> Sample:
         await sending
     finally:
         sending.cancel()
-    sample = watch.read(len(polls.all))
+    sample = watch.read(polls.answered)
     sample["last"] = (polls.last - began) * 1e3
     sample["answered"] = polls.answered
     return sample

@@ -1,8 +1,8 @@
 """Django's settings for the peers, as close to those of `examples/echo` as can be.
 
 Environment: `BENCH_MIDDLEWARE` is `default` for what `startproject` writes, else there
-is none; `BENCH_REDIS` is the URL of the Redis behind channels_redis, else there is no
-channel layer.
+is none; `BENCH_URLS` names another URLconf; `BENCH_REDIS` is the URL of the Redis
+behind channels_redis, else there is no channel layer.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 SECRET_KEY = "a site that only echoes has no secrets"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
-ROOT_URLCONF = "benchmarks.peers.urls"
+ROOT_URLCONF = os.environ.get("BENCH_URLS", "benchmarks.peers.urls")
 DATABASES: dict[str, dict[str, str]] = {}
 USE_TZ = True
 # No request of the load generators has a session; it needs no table this way.

@@ -12,6 +12,7 @@ from benchmarks.frames import TEXT, masked, read_frame, text_frame
 from benchmarks.load_http import answer_size
 from benchmarks.measure import Figure, Results
 from benchmarks.profiling import shares
+from benchmarks.server import Target
 
 ROOT = Path(__file__).parents[2]
 OURS = Figure("W0", "case", "ours", "cpu")
@@ -61,6 +62,17 @@ def test_quick_run_measures_echoes_beside_slow_consumers(tmp_path: Path) -> None
     assert "| W8 one process, 7 slow consumers: rise of the others' p99 |" in text
     assert "not measured" not in text
     assert "## Notes" not in text
+
+
+def test_target_names_the_modules_and_programs_that_it_lacks() -> None:
+    target = Target(
+        "a peer",
+        {},
+        needs=("json", "no_such_module"),
+        programs=(sys.executable, "no-such-program"),
+    )
+
+    assert target.missing() == ["no_such_module", "no-such-program"]
 
 
 def test_p99_rises_over_that_of_the_same_round() -> None:
