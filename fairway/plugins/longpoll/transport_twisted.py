@@ -224,7 +224,7 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
         for session in list(self._sessions.values()):
             session.stop()
         self._flush()
-        if self._sessions:
+        if self._sessions and grace:
             clock = self.host.clock
             within = min(grace / 2, _STOPS_WITHIN)
             timer = clock.call_at(clock.now() + within, self._all_gone.set)
