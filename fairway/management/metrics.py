@@ -71,6 +71,7 @@ class MetricsServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = _MOST  # fewer, and a burst of them waits for a second
     metrics: Metrics | None = None
 
     def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
