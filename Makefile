@@ -6,6 +6,9 @@ BIN = $(VENV)/bin
 INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 HARBOUR = $(BIN)/python examples/harbour/manage.py
 
+# The interpreters that tests start would compile all of fairway, each again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test-fast test test-full test-full-only lint docs bench
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' Makefile

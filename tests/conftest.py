@@ -1,5 +1,6 @@
 """Fixtures for all tests: the small Django site, and real Redis servers."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -26,6 +27,12 @@ hypothesis.settings.register_profile(
 )
 # `make test-fast` asks for the quick one.
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fairway"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over thousands of tests and their modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

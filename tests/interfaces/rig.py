@@ -131,5 +131,5 @@ def rigged(
     try:
         yield rig
     finally:
-        loop.run(rig.server.stop(0.1))
+        loop.run(rig.server.stop(0.01))
         rig.layer.close()

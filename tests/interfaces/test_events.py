@@ -118,6 +118,7 @@ def test_a_lost_record_releases_the_next_one(rig: Rig, client: socket.socket) ->
     assert rig.take().texts == ["two"]
 
 
+@pytest.mark.standard
 def test_a_record_that_nobody_ends_is_released_at_its_expiry(
     loop_thread: LoopThread,
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_message_above_the_limit_is_refused(loop_thread: LoopThread) -> None:
         assert rig.take().events == [{"text": "small", "order": 0}]
 
 
+@pytest.mark.standard
 def test_who_sends_too_much_is_not_read_for_a_while(loop_thread: LoopThread) -> None:
     plugins = {"brief": {"limits": {"messages_per_second": 4}}}
     with rigged(loop_thread, plugins) as rig, rig.connect() as client:

@@ -64,7 +64,7 @@ def limited(
     try:
         yield rig
     finally:
-        loop.run(rig.server.stop(0.1))
+        loop.run(rig.server.stop(0.01))
         rig.layer.close()
 
 
@@ -298,7 +298,7 @@ def test_datagrams_above_a_limit_are_dropped_before_the_bus(
     senders = 1 if "messages_per_second" in limits else 20
     with ExitStack() as stack:
         stack.callback(rig.layer.close)
-        stack.callback(lambda: loop_thread.run(rig.server.stop(0.1)))
+        stack.callback(lambda: loop_thread.run(rig.server.stop(0.01)))
         clients = [
             stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             for _ in range(senders)

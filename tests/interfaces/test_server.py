@@ -209,7 +209,7 @@ def test_hooks_hear_of_the_stop_and_may_fail(
     with rigged(loop_thread, {"upper": {}}):
         upper.STEPS.clear()
 
-    assert upper.STEPS == ["interface stopping in 0.1", "upper stopped"]
+    assert upper.STEPS == ["interface stopping in 0.01", "upper stopped"]
     assert "fairway_interface_stopping of upper" in caplog.text
 
 

@@ -32,12 +32,12 @@ class Figures:
         return iter(())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def figures() -> Figures:
     return Figures()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(figures: Figures) -> Iterator[MetricsServer]:
     layer = MemoryLayer("memory://", LayerPolicy())
     running = MetricsServer("127.0.0.1", 0, option="--metrics-port")

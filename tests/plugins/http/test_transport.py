@@ -61,7 +61,7 @@ def resident() -> int:
 
 
 def test_httpx_gets_an_answer_and_keeps_the_connection(loop_thread: LoopThread) -> None:
-    with serving(loop_thread) as served, httpx.Client() as client:
+    with serving(loop_thread) as served, httpx.Client(verify=False) as client:
         for _ in range(3):
             response = client.get(f"{served.url}/a%20b?c=d", headers={"X-A": "1"})
             assert (response.status_code, response.text) == (200, "hello")
@@ -630,7 +630,7 @@ def test_a_request_id_is_taken_from_trusted_proxies_only(
 
 def test_a_unix_socket_serves_too(loop_thread: LoopThread, tmp_path: object) -> None:
     path = f"{tmp_path}/site.sock"
-    transport = httpx.HTTPTransport(uds=path)
+    transport = httpx.HTTPTransport(uds=path, verify=False)
     with (
         serving(loop_thread, bind=[f"unix:{path}"], trusted_proxies=["unix"]) as served,
         httpx.Client(transport=transport) as client,

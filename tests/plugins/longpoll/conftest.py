@@ -127,7 +127,7 @@ class Served:
         self._receiver.wake()
         self._thread.join(20)
         for server in self.servers:
-            self.loop.run(server.stop(0.1))
+            self.loop.run(server.stop(0.0))
         self._receiver.close()
         self.layer.close()
 

@@ -54,9 +54,10 @@ def test_a_conversation_that_fails_answers_the_request_that_began_it(
     assert served.poller().begin().status_code == 500
 
 
+@pytest.mark.standard
 def test_a_server_without_room_for_its_door_says_so(serve_polls: Serve) -> None:
     served = serve_polls(
-        lambda *_: None, handshake_timeout=2.0, plugin_limits={"peers": 1}
+        lambda *_: None, handshake_timeout=1.0, plugin_limits={"peers": 1}
     )
     undecided, foreign = served.poller(), served.poller()
     key = served.protocol().host.site.key

@@ -60,6 +60,7 @@ def test_a_waiting_request_is_answered_by_what_is_sent_to_its_group(
         assert [one.result(20) for one in heard] == [["hello"]] * 3
 
 
+@pytest.mark.standard
 def test_a_request_that_waited_long_enough_is_answered_empty(
     serve_polls: Serve,
 ) -> None:
@@ -160,6 +161,7 @@ def ignore(served: Served, message: Message) -> None:
     """Decide nothing."""
 
 
+@pytest.mark.standard
 def test_a_connect_that_nobody_decides_is_refused_in_time(serve_polls: Serve) -> None:
     served = serve_polls(ignore, handshake_timeout=0.1)
 
@@ -213,6 +215,7 @@ def test_the_clients_close_reaches_the_consumer(serve_polls: Serve) -> None:
     assert client.poll().status_code == 410
 
 
+@pytest.mark.standard
 def test_a_client_that_stays_away_has_left(serve_polls: Serve) -> None:
     served = serve_polls(idle_timeout=0.1)
     client = served.poller()
@@ -269,6 +272,7 @@ def test_a_stream_that_missed_too_much_is_told_so(serve_polls: Serve) -> None:
     assert client.poll(1).status_code == 410
 
 
+@pytest.mark.standard
 def test_an_open_stream_shows_that_it_lives_and_ends_with_the_close(
     serve_polls: Serve,
 ) -> None:

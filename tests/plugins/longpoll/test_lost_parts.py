@@ -87,7 +87,7 @@ def test_a_server_that_stops_does_not_answer_for_what_another_one_takes(
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(crossing.send, "a", first=1)
         wait_until(lambda: len(lost) == 1)
-        two.loop.run(two.servers[1].stop(1.0))
+        two.loop.run(two.servers[1].stop(0.2))
 
         assert sent.result(20).status_code == 503
 

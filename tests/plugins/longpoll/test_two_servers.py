@@ -73,6 +73,7 @@ def test_a_stream_crosses_and_ends_with_the_close(
         assert "event: close" in list(lines)
 
 
+@pytest.mark.standard
 def test_a_stream_that_crosses_ends_in_time_so_that_a_dead_server_is_noticed(
     serve_polls: Serve,
 ) -> None:
@@ -134,7 +135,7 @@ def test_a_server_that_stops_lets_its_guests_ask_elsewhere(
     with ThreadPoolExecutor(1) as pool:
         heard = pool.submit(crossing.poll)
         wait_until(lambda: len(two.protocol(0).waiting) == 1)
-        two.loop.run(two.servers[1].stop(1.0))
+        two.loop.run(two.servers[1].stop(0.2))
 
         assert heard.result(20).json() == {"messages": []}
 
@@ -147,7 +148,7 @@ def test_a_server_that_stops_tells_its_clients_through_the_others(
     with ThreadPoolExecutor(1) as pool:
         heard = pool.submit(crossing.poll)
         wait_until(lambda: len(two.protocol(0).waiting) == 1)
-        two.loop.run(two.servers[0].stop(1.0))
+        two.loop.run(two.servers[0].stop(0.2))
 
         assert heard.result(20).json()["close"]["code"] == 1012
 

@@ -155,7 +155,7 @@ def test_an_idle_async_stream_ends_when_its_client_has_left(host: Host) -> None:
 
 
 def test_a_slow_async_stream_gets_its_parts_through(host: Host) -> None:
-    with host.serving(target="/astream/?parts=2&pause=0.5"):
+    with host.serving(target="/astream/?parts=2&pause=0.3"):
         replies = rest(host, host.reply())
 
     assert body(replies) == b"part 0\npart 1\n"
@@ -238,6 +238,7 @@ def test_a_client_that_takes_nothing_is_given_up(host: Host) -> None:
         credit.spend()
 
 
+@pytest.mark.standard
 def test_a_slow_producer_learns_that_its_client_has_left(host: Host) -> None:
     credit = Credit(host.layer)
     started = time.monotonic()
