@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fairway.interfaces.order import Batch, PeerOrder
+from tests.support.examples import examples
 
 CHANNELS = ["x.connect", "x.receive", "x.disconnect"]
 
@@ -72,7 +73,9 @@ class OrderMachine(RuleBasedStateMachine):
         assert self.order.idle == (self.on_bus is None and not self.waiting)
 
 
-OrderMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+OrderMachine.TestCase.settings = settings(
+    max_examples=examples(60), stateful_step_count=40
+)
 TestOrder = OrderMachine.TestCase
 
 

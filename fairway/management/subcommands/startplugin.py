@@ -76,4 +76,4 @@ def _taken() -> dict[str, str]:
         key.replace(":", ".").rpartition(".")[2]: f"{key}, which is enabled"
         for key in given.get("PLUGINS", {})
     }
-    return enabled | installed()
+    return {**enabled, **installed()}

@@ -39,6 +39,7 @@ from tests.plugins.http.mapping_client import (
     point,
     post,
 )
+from tests.support.examples import examples
 
 # Requests.
 
@@ -295,7 +296,7 @@ WHAT = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(WHAT, max_size=20))
 def test_whatever_happens_each_request_ends_once_and_nothing_follows_the_end(
     happenings: list[tuple[str, object]],

@@ -21,6 +21,7 @@ from fairway.plugins.http.parser import (
     WireEvent,
 )
 from fairway.plugins.http.spec import HttpConfig
+from tests.support.examples import examples
 
 CONFIG = HttpConfig()
 SMALL = HttpConfig(max_request_line=64, max_header_bytes=128, max_header_fields=4)
@@ -505,7 +506,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_any_bytes_cut_anywhere_give_the_same_events(data: st.DataObject) -> None:
     joined = b"".join(data.draw(st.lists(PIECES | st.binary(max_size=8), max_size=20)))

@@ -22,6 +22,7 @@ from fairway.plugins.websocket.events import (
     WireEvent,
 )
 from fairway.plugins.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT
+from tests.support.examples import examples
 
 from .wire import deflated, frame, message
 
@@ -337,7 +338,7 @@ def test_messages_arrive_however_they_are_fragmented_and_cut(
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=300), st.booleans(), st.integers(0, 300))
 def test_any_bytes_give_events_that_do_not_depend_on_the_cut(
     read: Read, data: bytes, deflate: bool, cut: int

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fairway.plugins.websocket.engine import load_engine
 from fairway.plugins.websocket.events import Failed
+from tests.support.examples import examples
 
 from .wire import deflated, frame
 
@@ -70,7 +71,7 @@ def sequences(payloads: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     return st.lists(usual | usual | odd | compressed | long, max_size=4).map(b"".join)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(sequences(PAYLOADS) | st.binary(max_size=60), st.booleans())
 def test_engines_agree_wherever_bytes_are_cut(data: bytes, deflate: bool) -> None:
     expected = seen("autobahn", deflate, data)
@@ -79,7 +80,7 @@ def test_engines_agree_wherever_bytes_are_cut(data: bytes, deflate: bool) -> Non
         assert seen("lean", deflate, data[:cut], data[cut:]) == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(sequences(PAYLOADS), st.booleans())
 def test_engines_agree_after_each_byte(data: bytes, deflate: bool) -> None:
     lean, autobahn = reader("lean", deflate), reader("autobahn", deflate)

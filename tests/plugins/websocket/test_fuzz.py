@@ -8,6 +8,8 @@ from contextlib import suppress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
+
 from .conftest import Served
 from .test_transport import Serve, echo, opened, raw_handshake, read_all
 from .wire import frame
@@ -50,7 +52,7 @@ def test_no_bytes_harm_a_running_server(serve_sockets: Serve) -> None:
 
     @given(st.lists(FRAMES | HEADS, max_size=6).map(b"".join))
     @settings(
-        max_examples=40,
+        max_examples=examples(40),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
@@ -69,7 +71,7 @@ def test_no_field_of_a_handshake_harms_a_running_server(serve_sockets: Serve) ->
 
     @given(st.lists(FIELDS, max_size=3))
     @settings(
-        max_examples=40,
+        max_examples=examples(40),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from fairway.plugins.http.request import FairwayRequest
 from tests.plugins.http.django_side.host import Host
 from tests.plugins.http.django_side.oracle import both
+from tests.support.examples import examples
 
 BOUNDARY = "frontier"
 FORM = "application/x-www-form-urlencoded"
@@ -158,7 +159,7 @@ FIELD_VALUE = st.text(
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
 )
 @given(
