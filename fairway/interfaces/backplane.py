@@ -53,11 +53,20 @@ class Backplane:
         self.settling = False
         """Whether `settle` waits to hear of peers by `settled`."""
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine beside; an exception is logged, `close` cancels it."""
+    def spawn(
+        self,
+        work: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], None] | None = None,
+    ) -> None:
+        """Run a coroutine beside; an exception is logged, `close` cancels it.
+
+        Args:
+            ended: called at its end, instead of logging.
+        """
         task = self.loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended or _log_failure)
 
     def settled(self, peer: LocalPeer) -> None:
         """Note that nothing of a peer waits any more."""
@@ -94,7 +103,7 @@ class Backplane:
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self.port.close()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work beside %s failed", task.get_coro(), exc_info=error)
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("work beside %s failed", task.get_coro(), exc_info=error)

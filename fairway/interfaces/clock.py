@@ -71,7 +71,8 @@ class Wheel:
         if self._armed is not None:
             self._armed.cancel()
 
-    def _arm(self) -> None:
+    def _arm(self, overdue: float = 0.0) -> None:
+        """Wait for the next tick; `overdue` seconds when it is in the past."""
         if not self._ticks or self._closed:
             return
         tick = self._ticks[0]
@@ -80,15 +81,21 @@ class Wheel:
                 return
             self._armed.cancel()
         self._armed_tick = tick
-        delay = max(0.0, tick * _TICK - time.monotonic())
-        self._armed = self._loop.call_later(delay, self._turn)
+        delay = tick * _TICK - time.monotonic()
+        self._armed = self._loop.call_later(
+            delay if delay > 0.0 else overdue, self._turn
+        )
 
     def _turn(self) -> None:
-        self._armed = None
+        self._armed_tick = -1  # whoever asks for a time now does not arm: we do it
         now = time.monotonic()
+        due = []
         while self._ticks and self._ticks[0] * _TICK <= now:
-            bucket = self._buckets.pop(heapq.heappop(self._ticks), {})
+            due.append(self._buckets.pop(heapq.heappop(self._ticks), {}))
+        for bucket in due:
             for timer in list(bucket):
                 if timer in bucket:  # else an earlier call cancelled it
                     _call(timer)
-        self._arm()
+        self._armed = None
+        # Who asks for the past again and again must not keep the loop to itself.
+        self._arm(overdue=_TICK)

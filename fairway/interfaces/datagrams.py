@@ -22,6 +22,7 @@ from fairway.interfaces.datagram_address import (
     parse_address,
     with_zone,
 )
+from fairway.interfaces.streams import Failed
 
 __all__ = ["LARGEST", "SocketPort", "bind"]
 
@@ -86,6 +87,7 @@ class SocketPort:
         own: the ports of this process; nothing is taken from or sent to them.
         largest: bytes; a longer datagram is dropped.
         dropped: called with a reason code and a detail for each datagram that is.
+        failed: called with what the handler raised, and for whom.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class SocketPort:
         own: OwnPorts,
         largest: int,
         dropped: Callable[[str, str], None],
+        failed: Failed,
     ) -> None:
         self._socket = bound
         self._handler = handler
@@ -104,6 +107,7 @@ class SocketPort:
         self._own = own
         self._largest = largest
         self._dropped = dropped
+        self._failed = failed
         # One byte more: what fills it was longer than it may be.
         self._buffer = bytearray(largest + 1)
         self._view = memoryview(self._buffer)
@@ -155,8 +159,8 @@ class SocketPort:
     def _hand_over(self, size: int, sender: tuple[str, int]) -> None:
         try:
             self._handler.received(self, bytes(self._view[:size]), sender)
-        except Exception:  # one sender must not cost the others theirs
-            log.exception("a datagram from %s failed", sender[0])
+        except Exception as error:  # one sender must not cost the others theirs
+            self._failed("received", error, sender[0])
 
 
 def _without_flow(sender: tuple[str, int, int, int]) -> tuple[str, int]:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fairway.core.exceptions import ConfigurationError
-from fairway.core.plugin.wire import Clock, Listener
+from fairway.core.plugin.wire import Listener
 from fairway.interfaces.streams import (
-    Accept,
     AsyncioStream,
+    Listening,
     display_address,
     display_client,
     receive_buffer,
@@ -81,14 +81,12 @@ def parse_endpoint(description: str) -> tuple[str, dict[str, str]]:
     return parts[0] if parts else "", arguments
 
 
-async def listen(
-    description: str, accept: Accept, *, clock: Clock, setting: str
-) -> Listener:
+async def listen(description: str, listening: Listening, *, setting: str) -> Listener:
     """Accept connections.
 
     Args:
         description: `tcp:8000:interface=127.0.0.1` or any other of Twisted's.
-        accept: called with each new stream.
+        listening: its `accept` is called with each new stream.
         setting: where the description stands, for errors.
 
     Raises:
@@ -97,10 +95,10 @@ async def listen(
     try:
         if (plain := _plain_tcp(description)) is not None:
             host, port, backlog = plain
-            return await _listen_tcp(host, port, backlog, accept=accept, clock=clock)
+            return await _listen_tcp(host, port, backlog, listening)
         from fairway.interfaces.streams_twisted import listen_twisted
 
-        return await listen_twisted(description, accept, clock)
+        return await listen_twisted(description, listening)
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise ConfigurationError(
@@ -122,12 +120,12 @@ def _plain_tcp(description: str) -> tuple[str, int, int] | None:
 
 
 async def _listen_tcp(
-    host: str, port: int, backlog: int, *, accept: Accept, clock: Clock
+    host: str, port: int, backlog: int, listening: Listening
 ) -> AsyncioListener:
     buffer = receive_buffer()
 
     def make() -> AsyncioStream:
-        return AsyncioStream(clock, accept, buffer)
+        return AsyncioStream(listening, buffer)
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(make, host, port, backlog=backlog)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import time
@@ -33,6 +34,7 @@ from fairway.interfaces.logs import protocol_log
 from fairway.interfaces.peers import LocalPeer
 from fairway.interfaces.replies import Replies
 from fairway.interfaces.shared import SharedReplies
+from fairway.interfaces.streams import Listening
 
 __all__ = ["ProtocolHost"]
 
@@ -81,6 +83,8 @@ class ProtocolHost:
         self.shared: SharedReplies | None = None
         if loaded.spec.peers == "shared":
             self.shared = SharedReplies(self.name, backplane, self._deliver_shared)
+        self._plugin = loaded.plugin
+        self._report = failed
         self._setting = f'FAIRWAY["PLUGINS"]["{loaded.plugin}"]["bind"]'
         self._events = Events(
             loaded.spec,
@@ -200,9 +204,8 @@ class ProtocolHost:
         self, endpoint: str, accept: Callable[[Stream], StreamHandler]
     ) -> Listener:
         """Accept connections."""
-        return await endpoints.listen(
-            endpoint, accept, clock=self.clock, setting=self._setting
-        )
+        listening = Listening(accept, self.clock, self.failed)
+        return await endpoints.listen(endpoint, listening, setting=self._setting)
 
     async def listen_datagram(
         self,
@@ -226,6 +229,7 @@ class ProtocolHost:
             own=self._backplane.datagram_ports,
             largest=largest,
             dropped=lambda reason, detail: self.drop(reason, None, detail),
+            failed=self.failed,
         )
 
     def mounts(self, on: str) -> Sequence[MountPoint]:
@@ -255,7 +259,29 @@ class ProtocolHost:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside."""
-        self._backplane.spawn(work)
+        self._backplane.spawn(work, self._ended)
+
+    def failed(
+        self,
+        method: str,
+        error: Exception,
+        client: str = "",
+        *,
+        peer: Peer | None = None,
+        plugin: str = "",
+    ) -> None:
+        """Log an exception, and tell the hook."""
+        plugin = plugin or self._plugin
+        fields = None if peer is None else peer.log_fields()
+        self.log.error(
+            "plugin %s failed in %s() of %s",
+            plugin,
+            method,
+            client or self.name,
+            exc_info=error,
+            extra=fields,
+        )
+        self._report(plugin, method, error)
 
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Count and log something of a peer that is dropped."""
@@ -282,6 +308,14 @@ class ProtocolHost:
     def _sent(self, channel: str, outcome: Outcome) -> None:
         if outcome is not Outcome.ACCEPTED:
             self._backplane.drops.add(channel, outcome.value)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        try:
+            task.result()
+        except Exception as error:
+            self.failed("spawn", error)
 
     def _forget(self, peer: LocalPeer) -> None:
         self._backplane.peers.forget(peer)

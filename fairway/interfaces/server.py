@@ -273,8 +273,8 @@ class InterfaceServer:
                 await self.protocols[name].stop(grace)
         except TimeoutError:
             log.warning("protocol %s did not stop within %g seconds", name, grace)
-        except Exception:
-            log.exception("protocol %s failed to stop", name)
+        except Exception as error:
+            self._host_of(name).failed("stop", error)
         finally:
             if shared is not None:
                 await shared.give_up()

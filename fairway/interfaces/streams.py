@@ -1,15 +1,14 @@
 """Streams of ordered bytes over the loop's own transports, and what all streams share.
 
 The boundary of a connection is here: an exception in whoever is told of its events is
-logged and aborts this one stream.
+told to its host and aborts this one stream.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from fairway.core.exceptions import PeerRefused
 from fairway.core.plugin.wire import Clock, Stream, StreamHandler, Timer
@@ -17,6 +16,8 @@ from fairway.core.plugin.wire import Clock, Stream, StreamHandler, Timer
 __all__ = [
     "HIGH_WATER",
     "Accept",
+    "Failed",
+    "Listening",
     "AsyncioStream",
     "BaseStream",
     "display_address",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 Accept = Callable[[Stream], StreamHandler]
+Failed: TypeAlias = Callable[[str, Exception, str], None]
+"""Logs and tells an exception: (method, exception, display address)."""
 
 LINGER = 30.0
 """Seconds that a closed stream may take to send what is queued."""
@@ -33,7 +36,13 @@ HIGH_WATER = 64 * 1024
 _LOW_WATER = 16 * 1024
 _READ_BYTES = 64 * 1024
 
-log = logging.getLogger("fairway.interfaces")
+
+class Listening(NamedTuple):
+    """What the streams of one listener have in common."""
+
+    accept: Accept
+    clock: Clock
+    failed: Failed
 
 
 def display_address(name: object) -> tuple[str, int | None]:
@@ -55,10 +64,10 @@ class BaseStream:
     """One connection and its handler; subclasses move the bytes."""
 
     __slots__ = (
-        "_clock",
         "_early",
         "_handler",
         "_linger",
+        "_listening",
         "_over",
         "_reading",
         "client",
@@ -67,12 +76,12 @@ class BaseStream:
         "server",
     )
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, listening: Listening) -> None:
         self.client = ""
         self.server: tuple[str, int | None] = ("", None)
         self.secure = False
         self.closing = False
-        self._clock = clock
+        self._listening = listening
         self._handler: StreamHandler | None = None
         self._over = False
         self._reading = True
@@ -114,14 +123,13 @@ class BaseStream:
                 return
         self._resume()
 
-    def _begin(self, accept: Accept) -> None:
+    def _begin(self) -> None:
         try:
-            self._handler = accept(cast(Stream, self))
+            self._handler = self._listening.accept(cast(Stream, self))
         except PeerRefused:
             self.abort()
-        except Exception:
-            log.exception("a connection of %s could not begin", self.client)
-            self.abort()
+        except Exception as error:
+            self._failed("accept", error)
 
     def _received(self, data: bytes) -> None:
         if not self._reading:
@@ -129,15 +137,15 @@ class BaseStream:
         elif self._handler is not None and not self.closing:
             try:
                 self._handler.received(data)
-            except Exception:
-                self._failed()
+            except Exception as error:
+                self._failed("received", error)
 
     def _writable(self, ready: bool) -> None:
         if self._handler is not None:
             try:
                 self._handler.writable(ready)
-            except Exception:
-                self._failed()
+            except Exception as error:
+                self._failed("writable", error)
 
     def _ended(self, reason: str) -> None:
         if self.closing:
@@ -149,17 +157,18 @@ class BaseStream:
         if handler is not None:
             try:
                 handler.closed(reason)
-            except Exception:
-                log.exception("the end of a connection of %s failed", self.client)
+            except Exception as error:
+                self._listening.failed("closed", error, self.client)
 
-    def _failed(self) -> None:
-        log.exception("a connection of %s failed and is cut", self.client)
+    def _failed(self, method: str, error: Exception) -> None:
+        self._listening.failed(method, error, self.client)
         self.abort()
 
     def _linger_for(self, seconds: float) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        self._linger = self._clock.call_at(self._clock.now() + seconds, self.abort)
+        clock = self._listening.clock
+        self._linger = clock.call_at(clock.now() + seconds, self.abort)
 
     def _half_close(self) -> None:
         raise NotImplementedError
@@ -185,11 +194,10 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
             are copied out before the loop turns to another one.
     """
 
-    __slots__ = ("_accept", "_buffer", "_transport")
+    __slots__ = ("_buffer", "_transport")
 
-    def __init__(self, clock: Clock, accept: Accept, buffer: bytearray) -> None:
-        super().__init__(clock)
-        self._accept: Accept | None = accept
+    def __init__(self, listening: Listening, buffer: bytearray) -> None:
+        super().__init__(listening)
         self._buffer = memoryview(buffer)
         self._transport: Any = None
 
@@ -221,9 +229,7 @@ class AsyncioStream(BaseStream, asyncio.BufferedProtocol):
         host, port = display_address(name)
         self.client = display_client(host, port)
         self.server = display_address(transport.get_extra_info("sockname"))
-        accept, self._accept = self._accept, None
-        assert accept is not None
-        self._begin(accept)
+        self._begin()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Say where to put what arrives."""

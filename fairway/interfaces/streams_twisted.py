@@ -20,12 +20,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from fairway.core.plugin.wire import Clock
 from fairway.interfaces.reactor import install_reactor
 from fairway.interfaces.streams import (
     HIGH_WATER,
-    Accept,
     BaseStream,
+    Listening,
     display_address,
     display_client,
 )
@@ -46,8 +45,8 @@ class TwistedStream(BaseStream):
 
     __slots__ = ("_full", "_queue", "_queued", "_transport")
 
-    def __init__(self, clock: Clock, transport: Any) -> None:
-        super().__init__(clock)
+    def __init__(self, listening: Listening, transport: Any) -> None:
+        super().__init__(listening)
         self._transport = transport
         self._queue: deque[bytes] = deque()
         self._queued = 0
@@ -56,11 +55,11 @@ class TwistedStream(BaseStream):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
 
-    def begin(self, accept: Accept) -> None:
-        """Tell `accept` that the connection is there."""
+    def begin(self) -> None:
+        """Tell whoever accepts that the connection is there."""
         self.client = display_client(*_named(self._transport.getPeer()))
         self.server = _named(self._transport.getHost())
-        self._begin(accept)
+        self._begin()
 
     def write(self, data: bytes) -> None:
         """Send bytes; what the other end does not take is queued."""
@@ -119,7 +118,8 @@ class TwistedStream(BaseStream):
         self._transport.unregisterProducer()
         self._transport.loseConnection()
         if self.secure:
-            self._clock.call_at(self._clock.now() + _GOODBYE, self._hang_up)
+            clock = self._listening.clock
+            clock.call_at(clock.now() + _GOODBYE, self._hang_up)
 
     def _hang_up(self) -> None:
         """End a connection whose other end does not answer the goodbye of TLS.
@@ -149,15 +149,15 @@ class TwistedStream(BaseStream):
 class _Connection(Protocol):
     """Twisted's end of a stream."""
 
-    def __init__(self, accept: Accept, clock: Clock, *, late: bool) -> None:
-        self._accept: Accept | None = accept
-        self._clock = clock
+    def __init__(self, listening: Listening, *, late: bool) -> None:
+        self._listening = listening
         self._late = late
+        self._begun = False
         self._stream: TwistedStream | None = None
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        self._stream = TwistedStream(self._clock, transport)
+        self._stream = TwistedStream(self._listening, transport)
         transport.registerProducer(self, True)
         if not self._late:
             self._begin(self._stream)
@@ -166,7 +166,7 @@ class _Connection(Protocol):
         stream = self._stream
         if stream is None:
             return
-        if self._accept is not None:
+        if not self._begun:
             self._begin(stream)
         stream.received(data)
 
@@ -189,21 +189,19 @@ class _Connection(Protocol):
         """The connection is lost; connectionLost follows."""
 
     def _begin(self, stream: TwistedStream) -> None:
-        accept, self._accept = self._accept, None
-        if accept is not None:
-            stream.begin(accept)
+        self._begun = True
+        stream.begin()
 
 
 class _Connections(Factory):
     noisy = False
 
-    def __init__(self, accept: Accept, clock: Clock, *, late: bool) -> None:
-        self._accept = accept
-        self._clock = clock
+    def __init__(self, listening: Listening, *, late: bool) -> None:
+        self._listening = listening
         self._late = late
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        return _Connection(self._accept, self._clock, late=self._late)
+        return _Connection(self._listening, late=self._late)
 
 
 class TwistedListener:
@@ -223,9 +221,7 @@ class TwistedListener:
         await stopped.asFuture(asyncio.get_running_loop())
 
 
-async def listen_twisted(
-    description: str, accept: Accept, clock: Clock
-) -> TwistedListener:
+async def listen_twisted(description: str, listening: Listening) -> TwistedListener:
     """Listen on any endpoint that Twisted, or one of its plugins, knows.
 
     Raises:
@@ -237,7 +233,7 @@ async def listen_twisted(
     )
     # Behind a proxy the client's address is known when the proxy's header was read.
     late = description.startswith("haproxy:")
-    factory = _Connections(accept, clock, late=late)
+    factory = _Connections(listening, late=late)
     port = await endpoint.listen(factory).asFuture(loop)
     return TwistedListener(port)
 

@@ -169,6 +169,7 @@ class FaultConformance(PluginCase):
             assert not host.events or not self.requests
             for exchange in host.exchanges:
                 assert exchange.status == _SERVER_ERROR
+                assert isinstance(host.failures[0].error, _Bug), "it is not told"
             if host.streams:
                 assert not any(peer.open for peer in host.peers.values())
 

@@ -41,7 +41,13 @@ from fairway.testing.recording_wire import (
     RecordingStream,
 )
 
-__all__ = ["Emitted", "RecordedDrop", "RecordingHost", "RecordingPeer"]
+__all__ = [
+    "Emitted",
+    "RecordedDrop",
+    "RecordedFailure",
+    "RecordingHost",
+    "RecordingPeer",
+]
 
 _SETTLE_TURNS = 100
 
@@ -64,6 +70,15 @@ class RecordedDrop(Struct, frozen=True):
     reason: str
     peer: Peer | None
     detail: str
+
+
+class RecordedFailure(Struct, frozen=True):
+    """An exception that the protocol caught."""
+
+    method: str
+    error: Exception
+    plugin: str
+    """Whose code it was, if not the protocol's own."""
 
 
 class RecordingPeer:
@@ -96,6 +111,7 @@ class RecordingHost:
         refusing: set it to refuse every event from then on, as a bus does that is full.
         events: what was emitted and not refused.
         drops: what was dropped.
+        failures: what the protocol caught and told by `failed`.
         sent: what went out by `send`, by channel.
         forwards: what went out by `forward`, by reply channel.
         mount_points: what `mounts` returns, by protocol; set it.
@@ -122,6 +138,7 @@ class RecordingHost:
         self.refusing: Refusal | None = None
         self.events: list[Emitted] = []
         self.drops: list[RecordedDrop] = []
+        self.failures: list[RecordedFailure] = []
         self.sent: list[tuple[str, Content]] = []
         self.forwards: list[tuple[str, Content]] = []
         self.mount_points: dict[str, list[MountPoint]] = {}
@@ -360,6 +377,19 @@ class RecordingHost:
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Keep a coroutine for the test."""
         self.work.append(work)
+
+    def failed(
+        self,
+        method: str,
+        error: Exception,
+        client: str = "",
+        *,
+        peer: Peer | None = None,
+        plugin: str = "",
+    ) -> None:
+        """Record an exception that the protocol caught."""
+        self.failures.append(RecordedFailure(method, error, plugin))
+        self.log.error("%s() of %s failed", method, client, exc_info=error)
 
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Record a drop."""

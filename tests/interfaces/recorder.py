@@ -10,10 +10,12 @@ from pathlib import Path
 
 import trustme
 
-from fairway.core.plugin.wire import Listener, Stream
+from fairway.core.plugin.wire import Listener, Stream, StreamHandler
+from fairway.interfaces.clock import Wheel
+from fairway.interfaces.streams import Listening
 from tests.support.loop import LoopThread, wait_until
 
-__all__ = ["Place", "Recorder", "read_exactly", "read_to_end"]
+__all__ = ["Place", "Recorder", "listening_for", "read_exactly", "read_to_end"]
 
 KINDS = ["loop", "twisted", "tls", "unix"]
 """Plain TCP on the loop's transports; TCP, TLS and Unix sockets on Twisted's."""
@@ -51,6 +53,8 @@ class Place:
         self.kind = kind
         self.loop = loop
         self.recorders: list[Recorder] = []
+        self.failures: list[tuple[str, str]] = []
+        """Which method raised what."""
         self.setup: Callable[[Recorder], None] = lambda recorder: None
         self.authority = trustme.CA() if kind == "tls" else None
         self._directory = directory
@@ -62,6 +66,11 @@ class Place:
         self.recorders.append(recorder)
         self.setup(recorder)
         return recorder
+
+    @property
+    def listening(self) -> Listening:
+        """What the streams of this place have in common."""
+        return listening_for(self.accept, self.loop, self.failures)
 
     @property
     def endpoint(self) -> str:
@@ -111,6 +120,20 @@ class Place:
     def on_stream(self, call: Callable[[Stream], object], index: int = 0) -> None:
         """Call something with a server's end of a connection, in the loop."""
         self.loop.call(lambda: call(self.recorders[index].stream))
+
+
+def listening_for(
+    accept: Callable[[Stream], StreamHandler],
+    loop: LoopThread,
+    failures: list[tuple[str, str]] | None = None,
+) -> Listening:
+    """Return what the streams of one listener have in common."""
+    heard = [] if failures is None else failures
+
+    def failed(method: str, error: Exception, client: str) -> None:
+        heard.append((method, str(error)))
+
+    return Listening(accept, Wheel(loop.loop), failed)
 
 
 def read_exactly(client: socket.socket, size: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -96,6 +97,24 @@ def test_a_call_that_fails_hurts_no_other(
 
     wait_until(lambda: calls == ["last"])
     assert "a bug" in caplog.text
+
+
+def test_a_deadline_that_stays_in_the_past_leaves_the_loop_to_others(
+    loop_thread: LoopThread, wheel: Wheel
+) -> None:
+    calls: list[float] = []
+    due = wheel.now()
+
+    def again() -> None:
+        calls.append(wheel.now())
+        if len(calls) < 4:
+            wheel.call_at(due, again)
+
+    loop_thread.call(lambda: wheel.call_at(due, again))
+
+    wait_until(lambda: len(calls) == 4)
+    pauses = [then - before for before, then in pairwise(calls)]
+    assert min(pauses) > 0.05
 
 
 def test_a_closed_wheel_calls_nobody(loop_thread: LoopThread) -> None:

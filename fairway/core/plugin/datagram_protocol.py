@@ -210,9 +210,12 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
         if self._peers.pop(peer.handle.key, None) is None:
             return
         if peer.kept:
-            for step in self._mapping.left(self.host.clock.now()):
-                if isinstance(step, Emit):
-                    self.host.emit(peer, step.channel, step.content)
+            try:
+                for step in self._mapping.left(self.host.clock.now()):
+                    if isinstance(step, Emit):
+                        self.host.emit(peer, step.channel, step.content)
+            except Exception as error:  # those behind it are forgotten all the same
+                self.host.failed("left", error, peer.client, peer=peer)
         self.host.close_peer(peer)
 
     def _forget_idle(self) -> None:

@@ -137,6 +137,9 @@ def fairway_plugin_failed(plugin: str, hook: str, exception: Exception) -> None:
     """Code of a plugin has raised; while it is handled, in the thread of that code.
 
     `hook` says which: a hook, `fairway_event_filters` or `fairway_reply_filters` for a
-    filter that these declared, or a method of a protocol: `deliver`, `forwarded`,
-    `hold`, `refuse` or `unanswered`. What this very hook raises is logged only.
+    filter that these declared, a method of a protocol (`deliver`, `forwarded`, `hold`,
+    `refuse`, `stop` or `unanswered`), what reads a connection or a port (`accept`,
+    `received`, `writable` or `closed`), `deadline`, `spawn`, `webhook`, or `open` for a
+    mount; a mapping is named by whatever asked it. What this very hook raises is logged
+    only.
     """

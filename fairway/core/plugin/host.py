@@ -239,7 +239,28 @@ class Host(typing.Protocol):
         """Run a call that may block (files, Django) in a thread; return its result."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine beside; an exception is logged, `stop` cancels it."""
+        """Run a coroutine beside; an exception is told, the host's end cancels it."""
+
+    def failed(
+        self,
+        method: str,
+        error: Exception,
+        client: str = "",
+        *,
+        peer: Peer | None = None,
+        plugin: str = "",
+    ) -> None:
+        """Log an exception, and tell the hook `fairway_plugin_failed`.
+
+        For what the protocol catches itself, so that others do not suffer; what leaves
+        a method that the host calls is told without it. Call it while the exception is
+        handled.
+
+        Args:
+            method: whose exception it is, such as `received` or `deadline`.
+            client: display address of whom it concerns.
+            plugin: whose code raised, when it is another one's, as behind a mount.
+        """
 
     def drop(self, reason: str, peer: Peer | None = None, detail: str = "") -> None:
         """Count and log something that is dropped; a code of `Drop`, or an own one."""

@@ -157,12 +157,9 @@ class _Connection(Generic[ConfigT]):
     def _deadline_passed(self) -> None:
         try:
             self._run(lambda now: self._mapping.deadline_passed(now))
-        except Exception:
-            self._host.log.exception(
-                "a deadline of %s failed",
-                self.peer.client,
-                extra=self.peer.log_fields(),
-            )
+        except Exception as error:
+            self._deadline.cancel()  # it stands, and would be called again
+            self._host.failed("deadline", error, self.peer.client, peer=self.peer)
             self.stream.abort()
 
 
@@ -214,10 +211,8 @@ class StreamProtocol(BaseProtocol[ConfigT]):
                 peer.handle.reply(content)
             except LocalProtocolError as error:
                 self.host.drop(Drop.UNSUPPORTED, peer, str(error))
-            except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception(
-                    "a reply to %s failed", peer.client, extra=peer.log_fields()
-                )
+            except Exception as error:  # one peer must not cost the others theirs
+                self.host.failed("deliver", error, peer.client, peer=peer)
                 self.host.drop(Drop.FAILED, peer)
 
     def refuse(

@@ -35,7 +35,7 @@ class WebhookProtocol(BaseProtocol[ConfigT]):
 
         Raises:
             RemoteProtocolError: the request is wrong; counted, and answered with its
-                status and reason. Any other exception is logged and answered with 500.
+                status and reason. Any other exception is told and answered with 500.
         """
         raise NotImplementedError
 
@@ -51,6 +51,6 @@ class WebhookProtocol(BaseProtocol[ConfigT]):
             self.host.drop(Drop.INVALID, None, f"{exchange.head.client}: {error}")
             status = error.status or _BAD_REQUEST
             exchange.respond(status, _PLAIN_TEXT, error.reason.encode())
-        except Exception:
-            self.host.log.exception("a webhook of %s failed", exchange.head.client)
+        except Exception as error:
+            self.host.failed("webhook", error, exchange.head.client)
             exchange.respond(_SERVER_ERROR)

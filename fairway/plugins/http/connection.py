@@ -80,6 +80,7 @@ class HttpConnection:
         "_held",
         "_mapping",
         "_performing",
+        "_point",
         "_protocol",
         "_rate",
         "_spool",
@@ -112,6 +113,7 @@ class HttpConnection:
         self._exchange: HttpExchange | None = None
         self._accept: Callable[[Stream], StreamHandler] | None = None
         self._upgraded: StreamHandler | None = None
+        self._point: MountPoint | None = None
         self._spool: Spool | None = None
         self._held = 0
         self._rate = Rate(limits.messages_per_second)
@@ -126,22 +128,33 @@ class HttpConnection:
 
     def received(self, data: bytes) -> None:
         """Bytes arrived."""
-        if self._upgraded is not None:
-            self._upgraded.received(data)
-        else:
+        if self._upgraded is None:
             self.perform(self._mapping.received(data, self.now()))
+            return
+        try:
+            self._upgraded.received(data)
+        except Exception as error:
+            self._mount_failed("received", error)
+            self.stream.abort()
 
     def writable(self, ready: bool) -> None:
         """The client takes less than is sent, or caught up."""
-        if self._upgraded is not None:
-            self._upgraded.writable(ready)
-        else:
+        if self._upgraded is None:
             self.outflow.writable(ready)
+            return
+        try:
+            self._upgraded.writable(ready)
+        except Exception as error:
+            self._mount_failed("writable", error)
+            self.stream.abort()
 
     def closed(self, reason: str) -> None:
         """The stream has ended."""
         if self._upgraded is not None:
-            self._upgraded.closed(reason)
+            try:
+                self._upgraded.closed(reason)
+            except Exception as error:
+                self._mount_failed("closed", error)
             return
         exchange, self._exchange = self._exchange, None
         self.perform(self._mapping.closed(self.now()))
@@ -254,7 +267,14 @@ class HttpConnection:
         self.perform(self._mapping.fetched(data))
 
     def _deadline_passed(self) -> None:
-        self.perform(self._mapping.deadline_passed(self.now(), self.outflow.backlog))
+        backlog = self.outflow.backlog
+        try:
+            self.perform(self._mapping.deadline_passed(self.now(), backlog))
+        except Exception as error:
+            self._deadline.cancel()  # it stands, and would be called again
+            host = self._protocol.host
+            host.failed("deadline", error, self.stream.client, peer=self.peer)
+            self.stream.abort()
 
     # Effects.
 
@@ -374,11 +394,12 @@ class HttpConnection:
             self._spool_changed()
 
     def _open(self, point: MountPoint, head: RequestHead) -> None:
+        self._point = point
         exchange = self._exchange = HttpExchange(self, head)
         try:
             point.open(exchange)
-        except Exception:  # one request must not cost the connection's others theirs
-            self._protocol.host.log.exception("the mount of %s failed", point.plugin)
+        except Exception as error:  # its client's other requests go on
+            self._mount_failed("open", error)
             if self._exchange is exchange:
                 self.perform(self._mapping.failed(self.now()))
 
@@ -393,14 +414,17 @@ class HttpConnection:
         except PeerRefused:
             self.stream.abort()
             return
-        except Exception:
-            self._protocol.host.log.exception(
-                "%s is not taken over", self.stream.client
-            )
+        except Exception as error:
+            self._mount_failed("accept", error)
             self.stream.abort()
             return
         if rest:
-            self._upgraded.received(rest)
+            self.received(rest)
+
+    def _mount_failed(self, method: str, error: Exception) -> None:
+        plugin = "" if self._point is None else self._point.plugin
+        client = self.stream.client
+        self._protocol.host.failed(method, error, client, plugin=plugin)
 
 
 def _log_access(end: do.End, peer: Peer | None) -> None:

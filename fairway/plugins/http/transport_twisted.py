@@ -124,10 +124,8 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
             connection: HttpConnection = peer.handle
             try:
                 connection.reply(content)
-            except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception(
-                    "a reply to %s failed", peer.client, extra=peer.log_fields()
-                )
+            except Exception as error:  # one peer must not cost the others theirs
+                self.host.failed("deliver", error, peer.client, peer=peer)
                 connection.stream.abort()
 
     def refuse(

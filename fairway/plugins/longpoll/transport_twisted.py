@@ -118,6 +118,9 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
                 self._relay.ask(address, {"post": body}, way)
         except RemoteProtocolError as error:
             _refuse(way, error)
+        except Exception as error:
+            self.host.failed("open", error, exchange.head.client)
+            way.respond(500, wire.answer(error="failed"))
 
     def _begin(self, exchange: Exchange, body: bytes, way: LocalWay) -> None:
         if self.is_stopping:
@@ -191,8 +194,8 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
                     session.send(message)
                 else:
                     session.reply(content)
-            except Exception:
-                self._cut(session)
+            except Exception as error:
+                self._cut(session, "deliver", error)
 
     def refuse(
         self, peer: Peer | None, channel: str, content: Content, why: Refusal
@@ -260,7 +263,7 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for session in dirty:
-            self._safely(session, session.flush)
+            self._safely(session, session.flush, "deliver")
 
     def _sweep(self) -> None:
         now = self.host.clock.now()
@@ -274,15 +277,17 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
         self._relay.sweep()
         self._sweeping = self.host.clock.call_at(now + _SWEEP_EVERY, self._sweep)
 
-    def _safely(self, session: Session, call: Callable[[], None]) -> None:
+    def _safely(
+        self, session: Session, call: Callable[[], None], method: str = "deadline"
+    ) -> None:
         try:
             call()
-        except Exception:
-            self._cut(session)
+        except Exception as error:
+            self._cut(session, method, error)
 
-    def _cut(self, session: Session) -> None:
+    def _cut(self, session: Session, method: str, error: Exception) -> None:
         """End a conversation that failed: it must not cost the others theirs."""
-        self.host.log.exception("%s failed and is cut", session.client)
+        self.host.failed(method, error, session.client, peer=session.peer)
         self.host.drop(Drop.FAILED, session.peer)
         self.forget(session)
         session.cut()

@@ -223,8 +223,8 @@ class SmppProvider(Provider):
             # It will not become better by being sent again.
             self.host.drop(Drop.INVALID, detail=f"a deliver_sm: {error}")
             return _OK
-        except Exception:
-            self.host.log.exception("a deliver_sm could not be taken")
+        except Exception as error:
+            self.host.failed("received", error)
             return _TRY_LATER
         return _OK if taken else _TRY_LATER
 

@@ -250,7 +250,12 @@ class Connection:
         self._perform(self._mapping.received(event, self._now()))
 
     def _deadline_passed(self) -> None:
-        self._perform(self._mapping.deadline_passed(self._now()))
+        try:
+            self._perform(self._mapping.deadline_passed(self._now()))
+        except Exception as error:
+            self._deadline.cancel()  # it stands, and would be called again
+            self._host.failed("deadline", error, self.client, peer=self._peer)
+            self.cut()
 
     def _perform(self, steps: Sequence[Step]) -> None:
         for step in steps:

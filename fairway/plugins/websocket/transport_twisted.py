@@ -61,10 +61,8 @@ class WebSocketProtocol(BaseProtocol[WebSocketConfig]):
                     connection.send(frames, may_skip=may_skip)
                 else:
                     connection.reply(content)
-            except Exception:  # one peer must not cost the others theirs
-                self.host.log.exception(
-                    "%s failed and is cut", peer.client, extra=peer.log_fields()
-                )
+            except Exception as error:  # one peer must not cost the others theirs
+                self.host.failed("deliver", error, peer.client, peer=peer)
                 self.host.drop(Drop.FAILED, peer)
                 connection.cut()
 

@@ -34,6 +34,8 @@ class Mounted:
 
     def __init__(self) -> None:
         self.mounts: list[Mount] = []
+        self.failures: list[tuple[str, str, str]] = []
+        """What is told of plugins that failed."""
 
     def add(
         self, prefix: str, open_: Callable[[Exchange], None], **more: Any
@@ -47,6 +49,12 @@ class Mounted:
     @hookimpl
     def fairway_mounts(self) -> Sequence[Mount]:
         return self.mounts
+
+    @hookimpl
+    def fairway_plugin_failed(
+        self, plugin: str, hook: str, exception: Exception
+    ) -> None:
+        self.failures.append((plugin, hook, str(exception)))
 
 
 class Serving:

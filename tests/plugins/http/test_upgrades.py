@@ -111,3 +111,49 @@ def test_an_upgrade_that_nobody_takes_over_is_cut(
         client.get("/", *UPGRADE)
 
         client.read_to_end()
+        told = (
+            [] if isinstance(error, PeerRefused) else [("mounted", "accept", "a bug")]
+        )
+        assert mounted.failures == told
+
+
+class Faulty(Shout):
+    """A protocol after an upgrade that fails in what a client names."""
+
+    fails_in = ""
+
+    def received(self, data: bytes) -> None:
+        self.fails_in = data.decode()
+        if self.fails_in == "received":
+            raise ValueError("a bug")
+        self.stream.close()
+
+    def closed(self, reason: str) -> None:
+        if self.fails_in == "closed":
+            raise ValueError("a bug")
+
+
+@pytest.mark.parametrize("method", ["received", "closed"])
+def test_a_failure_after_an_upgrade_is_told_of_the_plugin_that_took_it(
+    loop_thread: LoopThread, method: str
+) -> None:
+    mounted = Mounted().add("/", lambda e: e.upgrade([], Faulty), upgrade="websocket")
+    with serving(loop_thread, mounted=mounted) as served, Client(served) as client:
+        client.get("/", *UPGRADE)
+        assert client.status() == 101
+        client.send(method.encode())
+
+        client.read_to_end()
+        wait_until(lambda: mounted.failures == [("mounted", method, "a bug")])
+
+
+def test_a_mount_that_fails_is_told(loop_thread: LoopThread) -> None:
+    def open_(exchange: Exchange) -> None:
+        raise ValueError("a bug")
+
+    mounted = Mounted().add("/", open_)
+    with serving(loop_thread, mounted=mounted) as served, Client(served) as client:
+        client.get("/")
+
+        assert client.status() == 500
+        assert mounted.failures == [("mounted", "open", "a bug")]
