@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from msgspec import Raw
+
 from fairway.core.bus import record
 from fairway.core.bus.layer import Delivery, GroupDiscard
 from fairway.core.bus.record import Kind
@@ -58,13 +60,15 @@ class MailboxDelivery:
 
     def _deliver(self, delivery: Delivery) -> None:
         match delivery.body:
+            case record.Answer(local=local, content=content) as answer:
+                try:
+                    self._reply(delivery, local, content)
+                finally:
+                    self._done(local, answer)
             case record.Message(local=local, content=content):
-                if peer := self._open(delivery, local):
-                    peer.owner.deliver((peer,), decode_content(content))
+                self._reply(delivery, local, content)
             case record.Done(local=local) as done:
-                # Also for a closed peer, whose last events may still wait.
-                if peer := self._peers.get(local):
-                    peer.owner.done(peer, done)
+                self._done(local, done)
             case record.GroupMessage() as message:
                 self._fan_out(message)
             case record.Busy(local=local, order=order):
@@ -83,6 +87,15 @@ class MailboxDelivery:
             case record.Event():
                 # Nobody can owe a mailbox the end of events.
                 self._backplane.drops.add(delivery.channel, Drop.INVALID)
+
+    def _reply(self, delivery: Delivery, local: str, content: Raw) -> None:
+        if peer := self._open(delivery, local):
+            peer.owner.deliver((peer,), decode_content(content))
+
+    def _done(self, local: str, done: record.Done | record.Answer) -> None:
+        # Also for a closed peer, whose last events may still wait.
+        if peer := self._peers.get(local):
+            peer.owner.done(peer, done)
 
     def _open(self, delivery: Delivery, local: str) -> LocalPeer | None:
         peer = self._peers.get(local)

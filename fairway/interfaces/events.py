@@ -140,7 +140,7 @@ class Events:
             self._backplane.drops.add(channel, why, peer=peer)
         return why
 
-    def done(self, peer: LocalPeer, done: record.Done) -> None:
+    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
         """End the peer's record on the bus: its events were consumed."""
         order = peer.order
         if order is None:

@@ -38,7 +38,7 @@ class PeerOwner(typing.Protocol):
     def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
         """Put a reply on the wire of each peer."""
 
-    def done(self, peer: LocalPeer, done: record.Done) -> None:
+    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
         """Events of the peer were consumed."""
 
     def busy(self, peer: LocalPeer, order: int) -> None:

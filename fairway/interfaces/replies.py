@@ -78,7 +78,7 @@ class Replies:
         except Exception as error:
             self._failed("deliver", peers, error)
 
-    def done(self, peer: LocalPeer, done: record.Done) -> None:
+    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
         """Events of a peer were consumed."""
         self._events.done(peer, done)
 

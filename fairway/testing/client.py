@@ -251,6 +251,9 @@ class ConsumerClient:
                 # A shared mailbox has replies for other peers, too.
                 replies = self.site.shared.get(f"{mailbox}!{local}", self._replies)
                 self._deliver(decode_content(content), replies)
+            case _, record.Answer(content=content, state=state):
+                self._deliver(decode_content(content), self._replies)
+                self._keep(state)
             case _, record.GroupMessage(group, content, exclude):
                 if group in self.groups and self.reply_channel not in exclude:
                     self._deliver(decode_content(content), self._replies)
@@ -258,9 +261,13 @@ class ConsumerClient:
                 self.groups.add(group)
             case record.Kind.DISCARD, record.Membership(group=group):
                 self.groups.discard(group)
-            case _, record.Done(state=state) if state is not None:
-                self._state = bytes(state)
-                self.state = decode_content(self._state)
+            case _, record.Done(state=state):
+                self._keep(state)
+
+    def _keep(self, state: bytes | None) -> None:
+        if state is not None:
+            self._state = bytes(state)
+            self.state = decode_content(self._state)
 
     def _deliver(self, content: Content, replies: deque[Content]) -> None:
         if content.get("close"):

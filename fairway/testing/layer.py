@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from fairway.testing.layer_answers import AnswerConformance
 from fairway.testing.layer_groups import GroupConformance
 from fairway.testing.layer_port import PortConformance
 from fairway.testing.layer_queues import QueueConformance
@@ -19,5 +20,7 @@ from fairway.testing.layer_queues import QueueConformance
 __all__ = ["LayerConformance"]
 
 
-class LayerConformance(QueueConformance, GroupConformance, PortConformance):
+class LayerConformance(
+    QueueConformance, AnswerConformance, GroupConformance, PortConformance
+):
     """Subclass it, with a name that begins with `Test`."""

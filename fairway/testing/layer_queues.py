@@ -13,6 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from fairway.core.bus.layer import (
+    Answer,
     Busy,
     Canary,
     ChannelLayer,
@@ -330,11 +331,13 @@ class QueueConformance(LayerCase):
                 Lost("box!me", 2**40),
                 Forward("box!me", reply),
                 Canary("box", 77),
+                Answer("box!me", reply, 6, state),
+                Answer("box!me", reply, 7),
             ]
         )
 
-        message, done, unchanged, busy, lost, forward, canary = (
-            delivery.body for delivery in take_all(layer.receiver(["box!"]), 7)
+        message, done, unchanged, busy, lost, forward, canary, answer, last = (
+            delivery.body for delivery in take_all(layer.receiver(["box!"]), 9)
         )
 
         assert (message.local, bytes(message.content)) == ("me", content(1))  # type: ignore[union-attr]
@@ -344,6 +347,9 @@ class QueueConformance(LayerCase):
         assert (lost.local, lost.order) == ("me", 2**40)  # type: ignore[union-attr]
         assert (forward.local, bytes(forward.content)) == ("me", reply)  # type: ignore[union-attr]
         assert canary.token == 77  # type: ignore[union-attr]
+        assert (answer.local, bytes(answer.content)) == ("me", reply)  # type: ignore[union-attr]
+        assert (answer.order, answer.state) == (6, state)  # type: ignore[union-attr]
+        assert (last.order, last.state) == (7, None)  # type: ignore[union-attr]
 
     def test_the_longest_names_and_the_largest_content_travel(
         self, layer: ChannelLayer

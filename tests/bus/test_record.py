@@ -13,6 +13,7 @@ from msgspec import Raw
 from fairway.core.bus.record import (
     READABLE,
     VERSION,
+    Answer,
     Body,
     Busy,
     Canary,
@@ -52,6 +53,8 @@ VECTORS: list[tuple[Kind, Body]] = [
     (Kind.LOST, Lost("me", 7)),
     (Kind.FORWARD, Forward("me", Raw(HI))),
     (Kind.CANARY, Canary(42)),
+    (Kind.ANSWER, Answer("me", Raw(HI), 7, SEEN)),
+    (Kind.ANSWER, Answer("me", Raw(HI), 7, None)),
 ]
 FIRST_VERSION: list[tuple[Kind, Body]] = [
     (Kind.EVENT, Event(Raw(SEEN), [Raw(HI)], 0, None)),
@@ -91,6 +94,13 @@ bodies: st.SearchStrategy[tuple[Kind, Body]] = st.one_of(
     st.builds(lambda a, b: (Kind.LOST, Lost(a, b)), small, orders),
     st.builds(lambda a, b: (Kind.FORWARD, Forward(a, Raw(b))), small, raws),
     st.builds(lambda a: (Kind.CANARY, Canary(a)), orders),
+    st.builds(
+        lambda a, b, c, d: (Kind.ANSWER, Answer(a, Raw(b), c, d)),
+        small,
+        raws,
+        orders,
+        states,
+    ),
 )
 
 

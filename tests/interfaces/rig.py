@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Delivery, Done, LayerPolicy
+from fairway.core.bus.layer import Answer, Delivery, Done, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
-from fairway.core.content import Content, decode_content, encode_content
+from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins
 from fairway.core.settings import read_settings
@@ -98,6 +98,13 @@ class Rig:
         """End a record as a worker does."""
         encoded = None if state is None else encode_content(state)
         self.layer.apply([Done(taken.reply_channel, taken.order, encoded)])
+
+    def answer(
+        self, taken: Taken, content: Encoded, state: Encoded | None = None
+    ) -> None:
+        """Answer a peer and end its record, as a worker does with a last reply."""
+        answer = Answer(taken.reply_channel, content, taken.order, state)
+        self.layer.apply([answer])
 
     def dropped(self, channel: str, reason: str) -> int:
         """Return how many messages were dropped."""

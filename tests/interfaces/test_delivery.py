@@ -233,6 +233,40 @@ def test_a_peer_is_disconnected_when_a_reply_to_it_was_lost(rig: Rig) -> None:
         assert read_to_end(client) == b""
 
 
+def test_an_answer_is_a_reply_that_lets_the_next_event_go(rig: Rig) -> None:
+    with rig.connect() as client:
+        client.sendall(b"one\n")
+        first = rig.take()
+        client.sendall(b"two\n")
+        assert rig.is_silent()
+
+        state = encode_content({"seen": 1})
+        rig.answer(first, encode_content({"text": "hi"}), state)
+
+        assert read_exactly(client, 3) == b"hi\n"
+        second = rig.take()
+        assert (second.texts, second.state) == (["two"], {"seen": 1})
+
+
+@pytest.mark.parametrize("reason", ["invalid", "gone"])
+def test_an_answer_that_reaches_nobody_lets_the_next_event_go(
+    rig: Rig, reason: str
+) -> None:
+    with rig.connect() as client:
+        client.sendall(b"one\n")
+        first = rig.take()
+        client.sendall(b"two\n")
+        if reason == "gone":
+            client.close()
+            peers = rig.server._backplane.peers  # type: ignore[union-attr]
+            wait_until(lambda: not any(peer.open for peer in peers))
+
+        rig.answer(first, b"\xc1")
+
+        assert rig.take().texts == ["two"]
+        wait_until(lambda: rig.dropped(rig.server.name, reason) == 1)
+
+
 def test_a_record_for_nobody_is_silent(rig: Rig) -> None:
     with rig.connect() as client:
         peer = introduce(rig, client)

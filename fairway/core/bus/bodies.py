@@ -38,6 +38,10 @@ def body_of(operation: Operation) -> tuple[Kind, Body]:
             return _sent(operation)
         case op.Done(reply_channel=channel, order=order, state=state):
             return Kind.DONE, record.Done(local_of(channel), order, state)
+        case op.Answer(reply_channel=channel, order=order, state=state):
+            content = Raw(operation.content)
+            body = record.Answer(local_of(channel), content, order, state)
+            return Kind.ANSWER, body
         case op.GroupSend(group=group, content=content, exclude=exclude):
             body = record.GroupMessage(group, Raw(content), list(exclude))
             return Kind.GROUP, body
@@ -77,6 +81,8 @@ def expiry_of(operation: Operation, policy: LayerPolicy) -> float:
             name = operation.channel
         case op.GroupSend():
             name = operation.group
+        case op.Answer():
+            return policy.expiry(operation.reply_channel)
         case _:
             return CONTROL_EXPIRY
     return policy.expiry(name) if operation.expiry is None else operation.expiry
@@ -102,11 +108,16 @@ def sent(send: op.Send, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
 def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
     """Return queue, kind, body and expiry of any operation but a group send.
 
-    The two that end nearly every message are written out: each call costs more than
-    what it says.
+    Those that end nearly every message are written out: each call costs more than what
+    it says.
     """
     if isinstance(operation, op.Send):
         return sent(operation, policy)
+    if isinstance(operation, op.Answer):
+        channel, content = operation.reply_channel, Raw(operation.content)
+        mailbox, mark, local = channel.partition("!")
+        answer = record.Answer(local, content, operation.order, operation.state)
+        return mailbox + mark, Kind.ANSWER, answer, policy.expiry(channel)
     if isinstance(operation, op.Done):
         mailbox, mark, local = operation.reply_channel.partition("!")
         done = record.Done(local, operation.order, operation.state)
@@ -121,7 +132,7 @@ def capacity_of(queue: str, policy: LayerPolicy) -> int:
 
 def is_control(kind: Kind) -> bool:
     """Return whether a record is no message, and so may stand where no message may."""
-    return kind >= _FIRST_CONTROL
+    return kind >= _FIRST_CONTROL and kind is not Kind.ANSWER
 
 
 def _sent(send: op.Send) -> tuple[Kind, Body]:

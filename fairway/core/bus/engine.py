@@ -16,8 +16,8 @@ from fairway.core.bus.bodies import (
     capacity_of,
     expiry_of,
     is_control,
+    put,
     queue_of,
-    sent,
 )
 from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
 from fairway.core.bus.record import Body, Kind
@@ -77,7 +77,7 @@ class Engine:
         if now - self._swept > _SWEEP_EVERY:
             self._sweep(now)
         match operation:
-            case op.Send():
+            case op.Send() | op.Answer():
                 return self._send(operation, now)
             case op.GroupSend():
                 return self._group_send(operation, now)
@@ -167,11 +167,11 @@ class Engine:
             del self._queues[name]
         return taken
 
-    def _send(self, send: op.Send, now: float) -> Outcome:
+    def _send(self, send: op.Send | op.Answer, now: float) -> Outcome:
         size = len(send.content)
-        if send.events is not None:
+        if isinstance(send, op.Send) and send.events is not None:
             size += sum(map(len, send.events))
-        name, kind, body, expiry = sent(send, self.policy)
+        name, kind, body, expiry = put(send, self.policy)
         return self._push(name, (now + expiry, kind, body, size, now), now)
 
     def _control(self, operation: op.Operation, now: float) -> Outcome:

@@ -26,7 +26,9 @@ from fairway.core.names import check_channel
 
 __all__ = [
     "APPLY_TIMEOUT",
+    "CONTROL_EXPIRY",
     "REPLY_LOST",
+    "Answer",
     "Busy",
     "Canary",
     "ChannelLayer",
@@ -56,6 +58,7 @@ APPLY_TIMEOUT = 5.0
 """Seconds that operations may take before their outcome is known."""
 CONTROL_EXPIRY = 60.0
 """Seconds that records which are no messages (joins, ends of events) may wait."""
+_ANSWERS_SINCE = 2
 
 
 class Outcome(Enum):
@@ -120,6 +123,19 @@ class Done(Struct, frozen=True, gc=False):
     """The peer's new state, None when it did not change."""
 
 
+class Answer(Struct, frozen=True, gc=False):
+    """Put content on a reply channel and tell its owner what a `Done` tells, in one.
+
+    It is a message: where that is FULL or expires, nothing of it is told. Records of
+    `LayerPolicy.version` 1 have no place for it, see `LayerPolicy.joins`.
+    """
+
+    reply_channel: str
+    content: Encoded
+    order: int
+    state: Encoded | None = None
+
+
 class Busy(Struct, frozen=True, gc=False):
     """Tell a peer's owner that its events up to `order` are still being consumed."""
 
@@ -151,7 +167,16 @@ class Canary(Struct, frozen=True, gc=False):
 
 
 Operation: TypeAlias = (
-    Send | GroupSend | GroupAdd | GroupDiscard | Done | Busy | Lost | Forward | Canary
+    Send
+    | GroupSend
+    | GroupAdd
+    | GroupDiscard
+    | Done
+    | Answer
+    | Busy
+    | Lost
+    | Forward
+    | Canary
 )
 
 
@@ -239,6 +264,15 @@ class LayerPolicy:
         self.mailbox_lease = mailbox_lease
         self.group_expiry = group_expiry
         self.version = version
+
+    def joins(self, reply_channel: str) -> bool:
+        """Return whether a `Send` and a `Done` may be one `Answer`.
+
+        Not where a message expires before the `Done` would: its peer would wait on.
+        """
+        return self.version >= _ANSWERS_SINCE and (
+            self.expiry(reply_channel) >= CONTROL_EXPIRY
+        )
 
 
 class Receiver(ABC):

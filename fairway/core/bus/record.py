@@ -23,6 +23,7 @@ from msgspec import Raw, Struct
 __all__ = [
     "READABLE",
     "VERSION",
+    "Answer",
     "Body",
     "Busy",
     "Canary",
@@ -81,6 +82,7 @@ class Kind(IntEnum):
     LOST = 8
     FORWARD = 9
     CANARY = 10
+    ANSWER = 11
 
 
 class Message(Struct, array_like=True, frozen=True, gc=False):
@@ -159,8 +161,27 @@ class Canary(Struct, array_like=True, frozen=True, gc=False):
     token: int
 
 
+class Answer(Struct, array_like=True, frozen=True, gc=False):
+    """ANSWER: a MESSAGE and then a DONE for one peer; since version 2."""
+
+    local: str
+    content: Raw
+    order: int
+    state: bytes | None
+    """The peer's new state as encoded content, None when it did not change."""
+
+
 Body: TypeAlias = (
-    Message | Event | GroupMessage | Membership | Done | Busy | Lost | Forward | Canary
+    Message
+    | Event
+    | GroupMessage
+    | Membership
+    | Done
+    | Busy
+    | Lost
+    | Forward
+    | Canary
+    | Answer
 )
 
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
@@ -176,6 +197,7 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
         Kind.LOST: Lost,
         Kind.FORWARD: Forward,
         Kind.CANARY: Canary,
+        Kind.ANSWER: Answer,
     }.items()
 }
 _KINDS: dict[int, Kind] = {int(kind): kind for kind in Kind}

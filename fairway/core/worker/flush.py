@@ -10,14 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from fairway.core.bus.layer import (
     REPLY_LOST,
+    Answer,
     ChannelLayer,
     Delivery,
+    Done,
     Lost,
     Operation,
     Outcome,
@@ -185,7 +187,7 @@ class Out:
         for lot in lots:
             begin, end = end, end + len(lot.operations)
             refused = zip(lot.operations, outcomes[begin:end], strict=True)
-            instead += _gaps(operation for operation, one in refused if one is _FULL)
+            instead += _gaps([operation for operation, one in refused if one is _FULL])
             if outcomes[end - 1] in (Outcome.FULL, Outcome.UNAVAILABLE):
                 instead += lot.otherwise
         if instead:
@@ -193,8 +195,12 @@ class Out:
             self._write([_Lot(instead, (), now)])
 
 
-def _gaps(refused: Iterable[Operation]) -> list[Operation]:
-    """Return how the owners of peers hear that a reply is missing."""
-    channels = [one.channel for one in refused if isinstance(one, Send)]
-    peers = dict.fromkeys(channel for channel in channels if mailbox_of(channel))
-    return [Lost(peer, REPLY_LOST) for peer in peers]
+def _gaps(refused: Sequence[Operation]) -> list[Operation]:
+    """Return how owners of peers hear that a reply is missing, and what it ended."""
+    replies = [one for one in refused if isinstance(one, Send | Answer)]
+    peers = dict.fromkeys(map(channel_of, replies))
+    ends = [one for one in replies if isinstance(one, Answer)]
+    return [
+        *(Lost(peer, REPLY_LOST) for peer in peers if mailbox_of(peer)),
+        *(Done(one.reply_channel, one.order, one.state) for one in ends),
+    ]

@@ -10,7 +10,15 @@ import sys
 import time
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Busy, Delivery, Done, Lost, Send
+from fairway.core.bus.layer import (
+    Answer,
+    Busy,
+    Delivery,
+    Done,
+    Lost,
+    Operation,
+    Send,
+)
 from fairway.core.consumer.control import ConsumeLater
 from fairway.core.consumer.identity import session_cookie
 from fairway.core.consumer.message import RETRIES, Message
@@ -176,11 +184,24 @@ class RecordRunner:
             if index + 1 == len(contents):
                 # The host has not seen the state that a record was put back with.
                 changed = state.encoded() if RETRIES in contents[0] else state.changed()
-                operations = [
-                    *operations,
-                    Done(owed.reply_channel, owed.order, changed),
-                ]
+                operations = self._ending(operations, owed, changed)
             self._out.add(operations)
+
+    def _ending(
+        self, operations: list[Operation], owed: Owed, state: Encoded | None
+    ) -> list[Operation]:
+        """End a record behind operations, with the reply where that comes last."""
+        peer, order = owed.reply_channel, owed.order
+        if operations:
+            last = operations[-1]
+            if (
+                isinstance(last, Send)
+                and last.channel == peer
+                and last.expiry is None
+                and self._layer.policy.joins(peer)
+            ):
+                return [*operations[:-1], Answer(peer, last.content, order, state)]
+        return [*operations, Done(peer, order, state)]
 
     def _begin(
         self,

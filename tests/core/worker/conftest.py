@@ -9,7 +9,7 @@ import pytest
 
 from fairway.core.bus.layer import Delivery, LayerPolicy, Receiver, Send
 from fairway.core.bus.memory import MemoryLayer
-from fairway.core.bus.record import Kind
+from fairway.core.bus.record import Answer, Done, Kind, Message
 from fairway.core.consumer.routing import Router, Routing
 from fairway.core.content import Content, encode_content
 from fairway.core.plugin.loading import Plugins
@@ -18,6 +18,19 @@ from fairway.core.worker import Worker
 from tests.support.waiting import wait_until
 
 MakeWorker = Callable[..., Worker]
+
+
+def apart(delivery: Delivery) -> list[Delivery]:
+    """Return a delivery; an answer as the message and the end that it stands for."""
+    body = delivery.body
+    if not isinstance(body, Answer):
+        return [delivery]
+    message = Message(body.local, body.content)
+    done = Done(body.local, body.order, body.state)
+    return [
+        Delivery(delivery.channel, kind, each, delivery.deadline, delivery.sent)
+        for kind, each in ((Kind.MESSAGE, message), (Kind.DONE, done))
+    ]
 
 
 class Host:
@@ -60,7 +73,8 @@ class Host:
 
     def collect(self) -> list[Delivery]:
         """Return all records so far."""
-        self.records += self.mailbox.take(1000, 0)
+        for one in self.mailbox.take(1000, 0):
+            self.records += apart(one)
         return self.records
 
     def wait_for(self, kind: Kind, count: int = 1) -> list[Any]:

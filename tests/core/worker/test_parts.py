@@ -10,6 +10,7 @@ import pytest
 from fairway.core.bus import record
 from fairway.core.bus.layer import (
     REPLY_LOST,
+    Answer,
     ChannelLayer,
     LayerPolicy,
     Lost,
@@ -19,6 +20,7 @@ from fairway.core.bus.layer import (
 )
 from fairway.core.bus.memory import MemoryLayer
 from fairway.core.bus.record import Kind
+from fairway.core.content import encode_content
 from fairway.core.drops import Drop
 from fairway.core.worker.canary import EVERY, PATIENCE, Canary, Step
 from fairway.core.worker.flush import Out
@@ -165,6 +167,23 @@ def test_a_peer_whose_mailbox_is_full_is_told_that_a_reply_is_missing() -> None:
     lost = [one.body for one in taken if one.kind is Kind.LOST]
     assert lost == [record.Lost("ada", REPLY_LOST), record.Lost("bob", REPLY_LOST)]
     assert layer.drops.counts() == {("host", Drop.FULL): 2}
+
+
+def test_the_events_of_an_answer_that_found_no_room_end_all_the_same() -> None:
+    layer = MemoryLayer("memory://", LayerPolicy(mailbox_capacity=2))
+    out, state = Out(layer), encode_content({"seen": 1})
+
+    out.add([send("host!ada"), Answer("host!ada", b"\x80", 4)])
+    out.add([Answer("host!bob", b"\x80", 7, state)])
+    out.flush()
+
+    taken = layer.receiver(["host!"]).take(10, 0)
+    assert [one.kind for one in taken[:2]] == [Kind.MESSAGE, Kind.ANSWER]
+    assert [one.body for one in taken[2:]] == [
+        record.Lost("bob", REPLY_LOST),
+        record.Done("bob", 7, state),
+    ]
+    assert layer.drops.counts() == {("host", Drop.FULL): 1}
 
 
 class Recording(MemoryLayer):

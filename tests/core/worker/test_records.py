@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from fairway.core.bus.channels import Channel, Group
 from fairway.core.bus.layer import (
+    CONTROL_EXPIRY,
+    Answer,
     Busy,
     Delivery,
     Done,
+    GroupSend,
     LayerPolicy,
     Lost,
     Operation,
@@ -35,8 +39,10 @@ from tests.core.worker.conftest import Host
 class Bench:
     """One thread's runner, and a note of what it applied."""
 
-    def __init__(self, routing: Routing, plugins: Plugins, capacity: int = 100) -> None:
-        self.layer = _Noting(capacity)
+    def __init__(
+        self, routing: Routing, plugins: Plugins, capacity: int = 100, **policy: Any
+    ) -> None:
+        self.layer = _Noting(capacity, policy)
         self.host = Host(self.layer)
         self.out = Out(self.layer)
         router = Router(routing, plugins)
@@ -68,8 +74,9 @@ class Bench:
 
 
 class _Noting(MemoryLayer):
-    def __init__(self, capacity: int) -> None:
-        super().__init__("memory://", LayerPolicy(capacity=lambda channel: capacity))
+    def __init__(self, capacity: int, policy: dict[str, Any]) -> None:
+        policy = {"capacity": lambda channel: capacity, **policy}
+        super().__init__("memory://", LayerPolicy(**policy))
         self.writes: list[list[Operation]] = []
 
     def apply(self, operations: Any, timeout: float = 5.0) -> list[Outcome]:
@@ -83,7 +90,8 @@ def echo(message: Message) -> None:
 
 
 ECHO = [route("websocket.receive", echo)]
-DONE = Done("host!ada", 1, encode_content({"last": "b"}))
+STATE = encode_content({"last": "b"})
+ANSWER = Answer("host!ada", encode_content({"text": "b"}), 1, STATE)
 A, B = {"order": 0, "text": "a"}, {"order": 1, "text": "b"}
 
 
@@ -94,6 +102,48 @@ def texts(operations: list[Operation]) -> list[Any]:
     ]
 
 
+def ending(plugins: Plugins, *options: Any, **policy: Any) -> list[Any]:
+    """Return what leaves for a consumer that sends `options` in this order."""
+
+    def consumer(message: Message) -> None:
+        for name, option in options:
+            if name == "room":
+                Group("room", bench.layer).send({"text": option})
+            else:
+                Channel(name, bench.layer).send({"text": name}, **option)
+
+    bench = Bench([route("websocket.receive", consumer)], plugins, **policy)
+    bench.consume(bench.deliver(A))
+    return [type(one) for one in bench.operations]
+
+
+def test_a_last_reply_and_the_end_of_its_record_are_one(plugins: Plugins) -> None:
+    mine: Any = ("host!ada", {})
+
+    assert ending(plugins, mine) == [Answer]
+    assert ending(plugins, mine, mine) == [Send, Answer]
+    assert ending(plugins, ("room", "x"), mine) == [GroupSend, Answer]
+    assert ending(plugins, mine, version=1) == [Send, Done]
+
+
+def test_another_last_operation_is_not_one_with_the_end(plugins: Plugins) -> None:
+    mine: Any = ("host!ada", {})
+
+    assert ending(plugins) == [Done]
+    assert ending(plugins, mine, ("room", "x")) == [Send, GroupSend, Done]
+    assert ending(plugins, ("host!bob", {})) == [Send, Done]
+    assert ending(plugins, ("host!ada", {"expiry": 90})) == [Send, Done]
+
+
+@pytest.mark.parametrize("expiry", [59.0, 60.0])
+def test_a_reply_that_expires_before_the_end_would_is_not_one_with_it(
+    plugins: Plugins, expiry: float
+) -> None:
+    left = ending(plugins, ("host!ada", {}), expiry=lambda channel: expiry)
+
+    assert left == ([Send, Done] if expiry < CONTROL_EXPIRY else [Answer])
+
+
 def test_the_replies_and_the_end_of_a_record_leave_in_one_write(
     plugins: Plugins,
 ) -> None:
@@ -102,8 +152,8 @@ def test_the_replies_and_the_end_of_a_record_leave_in_one_write(
     bench.consume(bench.deliver(A, B))
 
     [write] = bench.layer.writes
-    assert texts(write) == ["a", "b", Done]
-    assert write[-1] == DONE
+    assert texts(write) == ["a", Answer]
+    assert write[-1] == ANSWER
 
 
 def test_a_ready_reply_may_leave_before_the_next_consumer_begins(
@@ -113,7 +163,7 @@ def test_a_ready_reply_may_leave_before_the_next_consumer_begins(
 
     bench.consume(bench.deliver(A, B), begins=lambda kind: bench.out.flush())
 
-    assert [texts(write) for write in bench.layer.writes] == [["a"], ["b", Done]]
+    assert [texts(write) for write in bench.layer.writes] == [["a"], [Answer]]
 
 
 def test_a_record_that_expired_before_it_began_is_lost(plugins: Plugins) -> None:

@@ -18,6 +18,7 @@ def install() -> None:
     """Put the old module where fairway looks for records; before fairway is loaded."""
     module = ModuleType(_NAME)
     module.__dict__.update(vars(record_1), Record=_Record, pack=_pack, unpack=_unpack)
+    module.__dict__["Answer"] = _Answer
     sys.modules[_NAME] = module
 
 
@@ -26,6 +27,10 @@ class _Record(NamedTuple):
     body: Body
     deadline: float
     sent: None
+
+
+class _Answer:
+    """What did not exist; nothing is one."""
 
 
 def _pack(kind: Kind, body: Body, sent: float, *, life: float, version: int) -> bytes:

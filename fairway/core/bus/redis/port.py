@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from fairway.core.bus import layer as op
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
     Forward,
@@ -35,6 +36,7 @@ from fairway.core.exceptions import LayerUnavailable
 __all__ = ["RedisPort", "claim_command", "is_claimed"]
 
 OutcomeDone = Callable[[Outcome], None]
+_CARRIERS = Send, GroupSend, Forward, op.Answer
 
 
 class _Posted:
@@ -221,7 +223,7 @@ class RedisPort(LayerPort):
 
     def _count_unknown(self, posted: list[_Posted], outcomes: list[Outcome]) -> None:
         for each, outcome in zip(posted, outcomes, strict=True):
-            carries = isinstance(each.operation, Send | GroupSend | Forward)
+            carries = isinstance(each.operation, _CARRIERS)
             if carries and outcome is Outcome.UNKNOWN:
                 self.bus.drops.add(channel_of(each.operation), Drop.UNKNOWN)
 

@@ -68,7 +68,7 @@ PUSH = Script(
 -- ARGV: 1 capacity; 2 the list's time to live in ms; 3... records
 -- Answer: {expired records that were dropped, 1 if the lease is missing, and then the
 --   index (from 0) of each record that stayed out}
--- Records of control (kind 4 and above) may fill twice the capacity.
+-- Records of control (kind 4 and above but 11, ANSWER) may fill twice the capacity.
 local list, capacity = KEYS[1], tonumber(ARGV[1])
 local length, count = redis.call('LLEN', list), #ARGV - 2
 local lapsed = KEYS[2] and redis.call('EXISTS', KEYS[2]) == 0
@@ -84,7 +84,7 @@ else
   local taken = {}
   for index = 3, #ARGV do
     local kind = string.byte(ARGV[index], 2)
-    local room = kind >= 4 and capacity * 2 or capacity
+    local room = kind >= 4 and kind ~= 11 and capacity * 2 or capacity
     if length + #taken < room and not (lapsed and kind == 3) then
       taken[#taken + 1] = ARGV[index]
     else
