@@ -64,11 +64,11 @@ class MailboxDelivery:
                 try:
                     self._reply(delivery, local, content)
                 finally:
-                    self._done(local, answer)
+                    self._done(local, answer.order, answer.state)
             case record.Message(local=local, content=content):
                 self._reply(delivery, local, content)
-            case record.Done(local=local) as done:
-                self._done(local, done)
+            case record.Done(local=local, order=order, state=state):
+                self._done(local, order, state)
             case record.GroupMessage() as message:
                 self._fan_out(message)
             case record.Busy(local=local, order=order):
@@ -92,10 +92,10 @@ class MailboxDelivery:
         if peer := self._open(delivery, local):
             peer.owner.deliver((peer,), decode_content(content))
 
-    def _done(self, local: str, done: record.Done | record.Answer) -> None:
+    def _done(self, local: str, order: int, state: bytes | None) -> None:
         # Also for a closed peer, whose last events may still wait.
         if peer := self._peers.get(local):
-            peer.owner.done(peer, done)
+            peer.owner.done(peer, order, state)
 
     def _open(self, delivery: Delivery, local: str) -> LocalPeer | None:
         peer = self._peers.get(local)

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from fairway.core.bus import record
 from fairway.core.bus.layer import Outcome, Send
-from fairway.core.content import Content, encode_content
+from fairway.core.content import Content, Encoded, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import MessageTooLarge, nearest
 from fairway.core.plugin.host import Refusal
@@ -140,16 +139,16 @@ class Events:
             self._backplane.drops.add(channel, why, peer=peer)
         return why
 
-    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
+    def done(self, peer: LocalPeer, order: int, state: Encoded | None) -> None:
         """End the peer's record on the bus: its events were consumed."""
-        order = peer.order
-        if order is None:
-            if done.state is not None:
-                peer.state = bytes(done.state)
-        elif order.ended(done.order):
-            if done.state is not None:
-                order.state = bytes(done.state)
-            self._go_on(peer, order)
+        line = peer.order
+        if line is None:
+            if state is not None:
+                peer.state = bytes(state)
+        elif line.ended(order):
+            if state is not None:
+                line.state = bytes(state)
+            self._go_on(peer, line)
 
     def busy(self, peer: LocalPeer, number: int) -> None:
         """Keep waiting for the end of the peer's record."""

@@ -7,7 +7,6 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 
-from fairway.core.bus import record
 from fairway.core.content import Content, Encoded
 from fairway.core.drops import Drop
 from fairway.core.plugin.host import Peer
@@ -38,7 +37,7 @@ class PeerOwner(typing.Protocol):
     def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
         """Put a reply on the wire of each peer."""
 
-    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
+    def done(self, peer: LocalPeer, order: int, state: Encoded | None) -> None:
         """Events of the peer were consumed."""
 
     def busy(self, peer: LocalPeer, order: int) -> None:

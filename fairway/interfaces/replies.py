@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fairway.core.bus import record
 from fairway.core.bus.layer import REPLY_LOST
-from fairway.core.content import Content
+from fairway.core.content import Content, Encoded
 from fairway.core.drops import Drop, Drops
 from fairway.core.plugin.host import Peer
 from fairway.core.plugin.loading import DeclaredFilter, PluginFailed
@@ -78,9 +77,9 @@ class Replies:
         except Exception as error:
             self._failed("deliver", peers, error)
 
-    def done(self, peer: LocalPeer, done: record.Done | record.Answer) -> None:
+    def done(self, peer: LocalPeer, order: int, state: Encoded | None) -> None:
         """Events of a peer were consumed."""
-        self._events.done(peer, done)
+        self._events.done(peer, order, state)
 
     def busy(self, peer: LocalPeer, order: int) -> None:
         """Events of a peer are being consumed."""

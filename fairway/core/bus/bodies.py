@@ -40,8 +40,7 @@ def body_of(operation: Operation) -> tuple[Kind, Body]:
             return Kind.DONE, record.Done(local_of(channel), order, state)
         case op.Answer(reply_channel=channel, order=order, state=state):
             content = Raw(operation.content)
-            body = record.Answer(local_of(channel), content, order, state)
-            return Kind.ANSWER, body
+            return Kind.ANSWER, record.Answer(local_of(channel), content, order, state)
         case op.GroupSend(group=group, content=content, exclude=exclude):
             body = record.GroupMessage(group, Raw(content), list(exclude))
             return Kind.GROUP, body
