@@ -16,7 +16,6 @@ _PACKAGES = (
     "Django",
     "Twisted",
     "autobahn",
-    "httptools",
     "uvloop",
     "msgspec",
     "hiredis",

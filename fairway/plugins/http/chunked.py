@@ -1,8 +1,4 @@
-"""Decodes a body in chunks (RFC 9112 section 7.1), strictly, every part bounded.
-
-llhttp is not asked: through httptools it can be stopped neither at the end of a message
-nor inside an endless chunk extension.
-"""
+"""Decodes a body in chunks (RFC 9112 section 7.1), strictly, every part bounded."""
 
 from __future__ import annotations
 

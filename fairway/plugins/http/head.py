@@ -1,21 +1,22 @@
 """Reads the head of one request, complete from its first byte to the empty line.
 
-llhttp (httptools) knows the grammar of RFC 9112 sections 3 and 5; what it takes in
-spite of it, and what requests need besides, is checked here: one spelling of the
-request line, `Host` (RFC 9110 section 7.2), one single way to say how long a body is.
+The grammar is that of RFC 9112 sections 3 and 5 without what it allows for the sake of
+old software: one spelling of the request line, `Host` once (RFC 9110 section 7.2), one
+single way to say how long a body is.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-import httptools
 from msgspec import Struct
 
 from fairway.kit import Headers, RemoteProtocolError
+from fairway.plugins.http.fields import Fields, options, read_fields
+from fairway.plugins.http.remembered import Remembered
 
 __all__ = ["CHUNKED", "Head", "read_head"]
 
@@ -47,147 +48,99 @@ class Head(Struct, frozen=True):
     interfaces cannot tell it from a hyphen."""
 
 
-_REQUEST_LINE = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(\d\.\d)\r\n"
+# What nearly all requests begin with (RFC 9112 section 3.2.1), and what any may.
+_ORIGIN_FORM = re.compile(
+    rb"([A-Z-]+) (/[!\"$->@-~]*)(?:\?([!\"$-~]*))? HTTP/(1\.[01])"
 )
-_VERSIONS = {b"1.1": "1.1", b"1.0": "1.0"}
+_REQUEST_LINE = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(\d\.\d)"
+)
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(/[^?]*)?(?:\?(.*))?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?")
-_INTERESTING = frozenset(
-    {
-        b"connection",
-        b"content-length",
-        b"expect",
-        b"host",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+_VERSIONS = {b"1.1": "1.1", b"1.0": "1.0"}
+# Those that llhttp knows, and so Node and what stands on it; CONNECT is for proxies.
+_METHODS = {
+    name.encode("ascii"): name
+    for name in (
+        "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY ACL BIND CHECKOUT COPY "
+        "LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY PROPFIND "
+        "PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK "
+        "UNSUBSCRIBE"
+    ).split()
+}
 
 
-def read_head(block: bytes) -> Head:
+def read_head(line: bytes, lines: Sequence[bytes]) -> Head:
     """Read a request's head.
 
     Args:
-        block: from the request line to the empty line, with nothing after it, without
-            control bytes but tabs and complete line ends.
+        line: the request line, without its end.
+        lines: those of the header fields.
 
     Raises:
         RemoteProtocolError: it is not one that may be answered; `status` says how to.
     """
-    # llhttp takes several spaces for one, and versions that nobody here speaks.
-    line = _REQUEST_LINE.match(block)
-    if line is None:
-        raise RemoteProtocolError("malformed request line", status=400)
-    method, target, digits = line.groups()
-    version = _VERSIONS.get(digits)
-    if version is None:
-        raise RemoteProtocolError("this HTTP version is not spoken", status=505)
-    _check_grammar(block)
-    if method == b"CONNECT":
-        raise RemoteProtocolError("this is no proxy", status=501)
-    fields = _Fields(block[line.end() : -4], version)
-    raw_path, query_string = _split_target(target, fields.host)
+    authority = None
+    match = _ORIGIN_FORM.fullmatch(line)
+    if match is not None:
+        spelt, raw_path, query_string, digits = match.groups(b"")
+    else:
+        spelt, authority, raw_path, query_string, digits = _other_form(line)
+    method = _METHODS.get(spelt)
+    if method is None:
+        raise RemoteProtocolError("this method is not served", status=501)
+    version = _VERSIONS[digits]
+    headers, fields, dropped = read_fields(lines)
+    _check_host(fields.get(b"host"), authority, version)
+    length = 0
+    if b"content-length" in fields or b"transfer-encoding" in fields:
+        length = _length(fields, version)
+    keep_alive, upgrade = version == "1.1", ""
+    if b"connection" in fields:
+        keep_alive, upgrade = _connection(fields, version, length)
     return Head(
-        method.decode("ascii"),
+        method,
         raw_path,
         _decoded(raw_path),
         query_string,
-        fields.headers,
+        headers,
         version,
-        fields.length,
-        fields.keep_alive,
-        fields.expects_continue,
-        fields.upgrade,
-        fields.dropped,
+        length,
+        keep_alive,
+        b"expect" in fields and _expects_continue(fields, version, length),
+        upgrade,
+        dropped,
     )
 
 
-class _Silent:
-    """Listens to nothing of what llhttp reads: a call for each field costs more than
-    to cut the lines that it found good."""
+def _other_form(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Return method, authority, path, query string and version of a line that is not
+    in origin-form."""
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise RemoteProtocolError("malformed request line", status=400)
+    method, target, version = match.groups()
+    if version not in _VERSIONS:
+        raise RemoteProtocolError("this HTTP version is not spoken", status=505)
+    if method not in _METHODS:
+        raise RemoteProtocolError("this method is not served", status=501)
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or b"#" in target:
+        raise RemoteProtocolError("this form of target is not served", status=400)
+    authority, path, query_string = absolute.groups(b"")
+    return method, authority, path or b"/", query_string, version
 
 
-_SILENT = _Silent()
+def _check_host(host: bytes | None, authority: bytes | None, version: str) -> None:
+    if not (version == "1.0" if host is None else _is_host(host)):
+        raise RemoteProtocolError("Host must be there once and be valid", status=400)
+    if authority is not None and not (
+        _is_host(authority) and (host is None or authority.lower() == host.lower())
+    ):
+        raise RemoteProtocolError("target and Host must agree", status=400)
 
 
-def _check_grammar(block: bytes) -> None:
-    try:
-        httptools.HttpRequestParser(_SILENT).feed_data(block)
-    except httptools.HttpParserUpgrade:
-        pass  # llhttp stops here; what the upgrade means is decided by the mounts
-    except httptools.HttpParserInvalidMethodError as error:
-        raise RemoteProtocolError("this method is unknown", status=501) from error
-    except httptools.HttpParserError as error:
-        raise RemoteProtocolError("malformed request head", status=400) from error
-
-
-class _Fields:
-    """The header fields, and what they say about the connection and the body.
-
-    Args:
-        lines: of the fields, without the last line end; each is known to be good.
-    """
-
-    __slots__ = (
-        "dropped",
-        "expects_continue",
-        "headers",
-        "host",
-        "keep_alive",
-        "length",
-        "upgrade",
-    )
-
-    def __init__(self, lines: bytes, version: str) -> None:
-        self.headers: Headers = []
-        self.dropped = 0
-        found: dict[bytes, list[bytes]] = {}
-        for line in lines.split(b"\r\n") if lines else ():
-            spelt, _, value = line.partition(b":")
-            name = spelt.lower()
-            value = value.strip(b" \t")
-            if name in _INTERESTING:
-                found.setdefault(name, []).append(value)
-            elif b"_" in name:
-                self.dropped += 1
-                continue
-            self.headers.append((name, value))
-        self.host = _host(found.get(b"host", []), version)
-        self.length = _length(found, version)
-        self.keep_alive = version == "1.1"
-        self.upgrade = ""
-        if b"connection" in found:
-            options = _tokens(found[b"connection"])
-            self.keep_alive = b"close" not in options and (
-                version == "1.1" or b"keep-alive" in options
-            )
-            # A body before the switch would have two meanings (RFC 9110 section 7.8).
-            if b"upgrade" in options and version == "1.1" and self.length == 0:
-                if _tokens(found.get(b"upgrade", [])) == [b"websocket"]:
-                    self.upgrade = "websocket"
-        self.expects_continue = False
-        if b"expect" in found and version == "1.1":
-            if _tokens(found[b"expect"]) != [b"100-continue"]:
-                raise RemoteProtocolError("this expectation is unknown", status=417)
-            self.expects_continue = self.length != 0
-
-
-def _tokens(values: list[bytes]) -> list[bytes]:
-    return [token.strip(b" \t").lower() for token in b",".join(values).split(b",")]
-
-
-def _host(hosts: list[bytes], version: str) -> bytes | None:
-    if len(hosts) == 1 and _is_host(hosts[0]):
-        return hosts[0]
-    if not hosts and version == "1.0":
-        return None
-    raise RemoteProtocolError("Host must be there once and be valid", status=400)
-
-
-# The same few values come again and again.
-@lru_cache(maxsize=1_024)
-def _is_host(value: bytes) -> bool:
+def _read_host(value: bytes) -> bool:
     match = _HOST.fullmatch(value)
     if match is None:
         return False
@@ -199,39 +152,51 @@ def _is_host(value: bytes) -> bool:
     return match[2] is None or int(match[2]) < 65_536
 
 
-def _length(found: dict[bytes, list[bytes]], version: str) -> int:
+_is_host = Remembered(_read_host).__getitem__
+
+
+def _length(fields: Fields, version: str) -> int:
     """Return how long the body is; two answers to that are how smuggling works."""
-    lengths = found.get(b"content-length", ())
-    codings = found.get(b"transfer-encoding", ())
-    if not codings:
-        if not lengths:
-            return 0
-        if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
+    length = fields.get(b"content-length")
+    coding = fields.get(b"transfer-encoding")
+    if coding is None:
+        if length is None or not length.isdigit() or len(length) > 18:
             raise RemoteProtocolError("malformed Content-Length", status=400)
-        return int(lengths[0])
-    if lengths or version == "1.0" or len(codings) > 1:
+        return int(length)
+    if length is not None or version == "1.0":
         raise RemoteProtocolError("the body's length is ambiguous", status=400)
-    if codings[0].lower() != b"chunked":
-        raise RemoteProtocolError("this transfer coding is unknown", status=501)
-    return CHUNKED
+    codings = options(coding)
+    if codings == (b"chunked",):
+        return CHUNKED
+    # Without it at the end, and only there, nobody knows where the body ends.
+    if codings[-1] != b"chunked" or codings.count(b"chunked") > 1:
+        raise RemoteProtocolError("the body's length is ambiguous", status=400)
+    raise RemoteProtocolError("this transfer coding is unknown", status=501)
 
 
-def _split_target(target: bytes, host: bytes | None) -> tuple[bytes, bytes]:
-    """Return path and query string of the target (RFC 9112 section 3.2)."""
-    if b"#" in target:
-        raise RemoteProtocolError("a target has no fragment", status=400)
-    if target.startswith(b"/"):
-        path, _, query = target.partition(b"?")
-        return path, query
-    match = _ABSOLUTE.fullmatch(target)
-    if match is None:
-        raise RemoteProtocolError("this form of target is not served", status=400)
-    authority = match[1]
-    if not _is_host(authority) or (
-        host is not None and authority.lower() != host.lower()
+def _connection(fields: Fields, version: str, length: int) -> tuple[bool, str]:
+    """Return whether the client allows another request, and the upgrade it asks for."""
+    wanted = options(fields[b"connection"])
+    keep_alive = b"close" not in wanted and (
+        version == "1.1" or b"keep-alive" in wanted
+    )
+    if (
+        b"upgrade" in wanted
+        and version == "1.1"
+        # A body before the switch would have two meanings (RFC 9110 section 7.8).
+        and length == 0
+        and options(fields.get(b"upgrade", b"")) == (b"websocket",)
     ):
-        raise RemoteProtocolError("target and Host must agree", status=400)
-    return match[2] or b"/", match[3] or b""
+        return keep_alive, "websocket"
+    return keep_alive, ""
+
+
+def _expects_continue(fields: Fields, version: str, length: int) -> bool:
+    if version != "1.1":
+        return False
+    if options(fields[b"expect"]) != (b"100-continue",):
+        raise RemoteProtocolError("this expectation is unknown", status=417)
+    return length != 0
 
 
 def _decoded(raw_path: bytes) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from fairway.plugins.http.answer import Answer
+from fairway.plugins.http.head import Head
 from fairway.plugins.http.parser import (
     BodyReceived,
-    HeadReceived,
     Malformed,
     RequestCompleted,
     RequestParser,
@@ -60,7 +60,7 @@ class Intake:
         if self.queue and not self._wants_events:
             return None
         match event := self._parser.next_event():
-            case HeadReceived(head=head):
+            case Head() as head:
                 answer = Answer(head, self._surroundings.server)
                 transaction = Transaction(head, answer)
                 self.queue.append(transaction)

@@ -19,18 +19,11 @@ from fairway.plugins.http.spec import HttpConfig
 
 __all__ = [
     "BodyReceived",
-    "HeadReceived",
     "Malformed",
     "RequestCompleted",
     "RequestParser",
     "WireEvent",
 ]
-
-
-class HeadReceived(Struct, frozen=True):
-    """A request begins; it ends at once when its length is 0."""
-
-    head: Head
 
 
 class BodyReceived(Struct, frozen=True, gc=False):
@@ -50,13 +43,13 @@ class Malformed(Struct, frozen=True, gc=False):
     reason: str
 
 
-WireEvent: TypeAlias = HeadReceived | BodyReceived | RequestCompleted | Malformed
+WireEvent: TypeAlias = Head | BodyReceived | RequestCompleted | Malformed
+"""A head begins a request, which ends at once when its length is 0."""
 
 _END = b"\r\n\r\n"
 # In a line that ends at its first CR LF, any other CR or LF stands alone. The bytes
 # from VT to RS and NEL end lines for some readers of text (Daphne, CVE-2026-44546).
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
-_CONTROL_BYTES = bytes({*range(32), 0x7F, 0x85} - set(b"\t\r\n"))
 _COMPLETED = RequestCompleted()
 
 
@@ -76,9 +69,12 @@ class RequestParser:
         "_line_start",
         "_position",
         "_scanned",
+        "ready",
     )
 
     def __init__(self, config: HttpConfig) -> None:
+        self.ready = False
+        """Whether there may be an event."""
         self._config = config
         self._buffer: bytes | bytearray = b""
         self._position = 0
@@ -101,6 +97,7 @@ class RequestParser:
         """Take bytes, cut anywhere."""
         if self._failed:
             return
+        self.ready = True
         if not self._buffer:
             self._buffer = data
             return
@@ -115,28 +112,34 @@ class RequestParser:
 
     def next_event(self) -> WireEvent | None:
         """Return what happened next, None when more bytes are needed."""
-        if self._failed or (self._body is None and not self._buffer):
+        if not self.ready:
             return None
         try:
             event = self._next_head() if self._body is None else self._next_body()
         except RemoteProtocolError as error:
             self._failed = True
-            self._buffer = b""
-            self._position = 0
+            self._drop_all()
             return Malformed(error.status, error.reason)
         if self._position and self._position == len(self._buffer):
             self._buffer = b""
             self._position = 0
+            self.ready = self._body is not None
+        elif event is None:
+            self.ready = False
         return event
 
     def leftover(self) -> bytes:
         """Hand over the bytes that are not read; for another protocol to go on with."""
         rest = bytes(self._buffer[self._position :])
-        self._buffer = b""
-        self._position = 0
+        self._drop_all()
         return rest
 
-    def _next_head(self) -> HeadReceived | None:
+    def _drop_all(self) -> None:
+        self._buffer = b""
+        self._position = 0
+        self.ready = False
+
+    def _next_head(self) -> Head | None:
         buffer = self._buffer
         # One empty line before a request is ignored (RFC 9112 section 2.2).
         if not self._blank_seen and buffer.startswith(b"\r\n", self._position):
@@ -152,29 +155,29 @@ class RequestParser:
         if end < 0:
             self._check_lines(len(buffer))
             return None
-        block = bytes(buffer[start : end + 4])
-        if not self._is_clean(block):
-            self._check_lines(end + 2)
-        head = read_head(block)
+        head = self._read_head(end)
         self._position = end + 4
         self._blank_seen = False
         self._line_start = self._fields = -1
         if head.length:
             self._body = ChunkDecoder() if head.length == CHUNKED else head.length
-        return HeadReceived(head)
+        return head
 
-    def _is_clean(self, block: bytes) -> bool:
-        """Return whether a complete head keeps all limits; quick."""
+    def _read_head(self, end: int) -> Head:
+        """Read the head that is complete but for the empty line at `end`."""
         config = self._config
-        line_end = block.index(b"\r\n")
-        ends = block.count(b"\r\n")
-        return (
-            line_end <= config.max_request_line
-            and len(block) - line_end - 6 <= config.max_header_bytes
-            and ends <= config.max_header_fields + 2
-            and ends == block.count(b"\r") == block.count(b"\n")
-            and len(block.translate(None, _CONTROL_BYTES)) == len(block)
-        )
+        line, *lines = bytes(self._buffer[self._position : end]).split(b"\r\n")
+        if (
+            len(line) > config.max_request_line
+            or end - self._position - len(line) > config.max_header_bytes + 2
+            or len(lines) > config.max_header_fields
+        ):
+            self._check_lines(end + 2)
+        try:
+            return read_head(line, lines)
+        except RemoteProtocolError:
+            self._check_lines(end + 2)
+            raise
 
     def _check_lines(self, until: int) -> None:
         """Find what is wrong first, by its place, however the bytes were cut.

@@ -128,7 +128,6 @@ SPEC = ProtocolSpec(
     },
     transports={"twisted": "fairway.plugins.http.transport_twisted:HttpProtocol"},
     routes="fairway.plugins.http.routes.routes",
-    requires=("httptools",),
     install="fairway",
     summary="HTTP/1.1, by default to Django's views.",
 )

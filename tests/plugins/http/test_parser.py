@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from fairway.plugins.http.head import Head
 from fairway.plugins.http.parser import (
     BodyReceived,
-    HeadReceived,
     Malformed,
     RequestCompleted,
     RequestParser,
     WireEvent,
 )
+from fairway.plugins.http.remembered import Remembered
 from fairway.plugins.http.spec import HttpConfig
 from tests.support.examples import examples
 
@@ -44,8 +44,8 @@ def parse(parts: Iterable[bytes], config: HttpConfig = CONFIG) -> list[WireEvent
 
 def head(data: bytes) -> Head:
     event = parse([data])[0]
-    assert isinstance(event, HeadReceived), event
-    return event.head
+    assert isinstance(event, Head), event
+    return event
 
 
 def status(data: bytes, config: HttpConfig = CONFIG) -> int:
@@ -266,7 +266,7 @@ def test_a_head_is_read_with_lower_case_names_in_the_order_of_the_wire() -> None
 
 
 class _Listener:
-    """What llhttp calls for each field, which the reader of heads spares."""
+    """What llhttp calls for each field."""
 
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
@@ -275,17 +275,53 @@ class _Listener:
         self.fields.append((name.lower(), value.rstrip(b" \t")))
 
 
-@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"A: b", b" c", b"A : b"])))
-def test_fields_are_cut_where_llhttp_sees_them(lines: list[bytes]) -> None:
-    data = request(*(b"X-" + line if b":" in line else line for line in lines))
-    event = parse([data])[0]
-    listener = _Listener()
-    with suppress(httptools.HttpParserError):
-        httptools.HttpRequestParser(listener).feed_data(data)
+# What llhttp is asked for a second opinion about.
+STARTS = st.sampled_from([b"GET / HTTP/1.1", b"PUT http://a/?b HTTP/1.1"]) | st.builds(
+    b"%b /%b HTTP/1.1".__mod__,
+    st.tuples(
+        st.sampled_from([b"GET", b"M-SEARCH", b"SOURCE", b"QUERY", b"BREW", b"PRI"]),
+        st.binary(max_size=4),
+    ),
+)
+LINES = st.lists(
+    st.binary(max_size=12)
+    | st.binary(max_size=8).map(b"X-%b: a".__mod__)
+    | st.sampled_from([b"A: b", b" c", b"A : b", b"Content-Length: 1", b"Upgrade: a"])
+)
 
-    if isinstance(event, HeadReceived):
+
+@settings(max_examples=examples(300), deadline=None)
+@given(STARTS, LINES)
+def test_what_is_taken_llhttp_takes_and_cuts_alike(
+    start: bytes, lines: list[bytes]
+) -> None:
+    data = request(*lines, start=start)
+    event = parse([data])[0]
+
+    if isinstance(event, Head):
+        listener = _Listener()
+        with suppress(httptools.HttpParserUpgrade):
+            end = data.index(b"\r\n\r\n") + 4
+            httptools.HttpRequestParser(listener).feed_data(data[:end])
         kept = [field for field in listener.fields if b"_" not in field[0]]
-        assert event.head.headers == kept
+        assert event.headers == kept
+
+
+def test_a_line_is_remembered_unless_it_is_secret_or_long_and_never_too_many() -> None:
+    read: list[bytes] = []
+
+    def count(line: bytes) -> bytes:
+        read.append(line)
+        return line
+
+    table = Remembered(count, lambda line: line == b"secret")
+    for line in (b"a", b"secret", b"b" * 257):
+        assert [table[line], table[line]] == [line, line]
+
+    assert read == [b"a", b"secret", b"secret", b"b" * 257, b"b" * 257]
+    for number in range(3_000):
+        table[b"%d" % number]
+    assert len(table) <= 1_024
 
 
 def test_a_path_that_is_not_utf_8_keeps_its_raw_form() -> None:
@@ -378,7 +414,7 @@ def test_a_body_by_length_ends_where_it_says() -> None:
     events = parse([data])
 
     assert events[1:3] == [BodyReceived(b"hello"), RequestCompleted()]
-    assert isinstance(events[3], HeadReceived)
+    assert isinstance(events[3], Head)
 
 
 def test_a_body_in_chunks_is_joined_and_its_trailers_are_dropped() -> None:
@@ -387,14 +423,14 @@ def test_a_body_in_chunks_is_joined_and_its_trailers_are_dropped() -> None:
     events = parse([data])
 
     assert events[1:3] == [BodyReceived(b"hello!"), RequestCompleted()]
-    assert isinstance(events[3], HeadReceived)
+    assert isinstance(events[3], Head)
 
 
 def test_requests_before_a_broken_one_are_read_and_none_after_it() -> None:
     events = parse([request() + request() + b"\x00\r\n\r\n" + request()])
 
     kinds = [type(event) for event in events]
-    assert kinds == [HeadReceived, HeadReceived, Malformed]
+    assert kinds == [Head, Head, Malformed]
 
 
 def line_of(length: int) -> bytes:

@@ -26,7 +26,7 @@ from django.views.decorators.http import etag
 
 from .models import Paper
 
-WATCHED = ("autobahn", "fairway.interfaces", "fairway.plugins", "httptools", "redis")
+WATCHED = ("autobahn", "fairway.interfaces", "fairway.plugins", "redis")
 
 
 PaperForm = forms.modelform_factory(Paper, fields=("title", "file"))
