@@ -47,8 +47,9 @@ class Site:
         return port
 
     def worker(self) -> Process:
-        """Start a worker."""
+        """Start a worker; return it as soon as it listens."""
         process = self._start("runworker")
+        wait_until(lambda: "listens to" in process.output(), 60, "a worker")
         self.workers.append(process)
         return process
 
