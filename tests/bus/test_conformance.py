@@ -31,6 +31,8 @@ class TestRedis(LayerConformance):
 class TestToy(LayerConformance):
     """A third party's layer of six methods is a whole one."""
 
+    CROWD_MESSAGES = 10_000
+
     def make_layer(self, policy: LayerPolicy) -> ChannelLayer:
         return ToyLayer(ToyBus(), policy)
 
