@@ -77,6 +77,7 @@ def test_a_receiver_waits_on_while_the_bus_is_away() -> None:
     assert numbers(take_all(receiver, 1)) == [1]
 
 
+@pytest.mark.standard
 def test_wake_works_while_the_bus_is_away() -> None:
     layer = Failing()
     receiver = layer.receiver(["in"])
@@ -90,6 +91,7 @@ def test_wake_works_while_the_bus_is_away() -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.standard
 def test_a_mailbox_is_a_member_again_after_its_lease_ended() -> None:
     layer = Failing(LayerPolicy(mailbox_lease=0.3))
     owner = Collector()

@@ -89,6 +89,7 @@ def test_replies_come_in_order_to_the_one_server_that_carries_them(
     assert delivered(other) == []
 
 
+@pytest.mark.standard
 def test_another_server_carries_on_at_once_when_the_first_stops(
     loop_thread: LoopThread, rig: Rig, second: InterfaceServer
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_protocol_that_has_enough_goes_on_carrying(
         time.sleep(0.2)
 
 
+@pytest.mark.standard
 def test_what_is_put_back_comes_to_the_server_that_carries_on(
     loop_thread: LoopThread, rig: Rig, second: InterfaceServer
 ) -> None:

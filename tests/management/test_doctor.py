@@ -91,6 +91,7 @@ def test_more_peers_than_descriptors() -> None:
     assert "fairway.D301" in codes(http() | {"LIMITS": {"peers": hard}})
 
 
+@pytest.mark.standard
 def test_a_port_that_another_program_has() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -171,7 +171,8 @@ def test_a_place_that_speaks_no_http_is_shown(redis_url: str) -> None:
         out = io.StringIO()
         with override_settings(FAIRWAY={"LAYER": redis_url, "PLUGINS": {"http": {}}}):
             url = f"http://{host}:{port}/metrics"
-            call_command("fairway", "top", "--once", "--url", url, stdout=out)
+            watched = ("--once", "--interval", "0.1", "--url", url)
+            call_command("fairway", "top", *watched, stdout=out)
         thread.join(20)
 
     assert f"{host}:{port}  220 ready" in out.getvalue()

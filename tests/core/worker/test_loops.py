@@ -142,6 +142,7 @@ def test_what_was_taken_with_a_slow_one_does_not_wait_for_it(
     host.wait_for(Kind.DONE, WARM + 77)
 
 
+@pytest.mark.standard
 def test_a_reply_that_is_ready_leaves_while_the_next_consumer_runs(
     make: MakeWorker, host: Host
 ) -> None:

@@ -337,6 +337,7 @@ def test_a_reader_that_leaves_stops_the_producer_and_frees_the_disk(
         settled(served)
 
 
+@pytest.mark.standard
 def test_a_reader_that_takes_nothing_is_cut(loop_thread: LoopThread) -> None:
     seen: list[int] = []
     with (

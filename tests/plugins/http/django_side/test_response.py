@@ -154,6 +154,7 @@ def test_an_idle_async_stream_ends_when_its_client_has_left(host: Host) -> None:
     assert urls.closed == ["async parts"]
 
 
+@pytest.mark.standard
 def test_a_slow_async_stream_gets_its_parts_through(host: Host) -> None:
     with host.serving(target="/astream/?parts=2&pause=0.3"):
         replies = rest(host, host.reply())
