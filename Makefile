@@ -5,6 +5,8 @@ DEMO_PORT ?= 8000
 BIN = $(VENV)/bin
 INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 HARBOUR = $(BIN)/python examples/harbour/manage.py
+# Tests of a module stay together, so that most servers they share are started once.
+TWICE = -n 2 --dist worksteal
 
 # The interpreters that tests start would compile all of fairway, each again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,10 +20,10 @@ demo: $(VENV)/demo.stamp  ## the chat room on http://127.0.0.1:8000/ (DEMO_PORT 
 	$(HARBOUR) runserver 127.0.0.1:$(DEMO_PORT)
 
 test-fast: $(VENV)/test.stamp  ## tests that need less than a minute
-	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -n 2 -m "not standard and not full"
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest $(TWICE) -m "not standard and not full"
 
 test: lint  ## lint and all tests but the full tier
-	$(BIN)/pytest -n 2 -m "not full"
+	$(BIN)/pytest $(TWICE) -m "not full"
 
 test-full: test test-full-only  ## everything
 

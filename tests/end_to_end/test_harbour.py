@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,13 @@ from playwright.sync_api import Browser, Page, expect
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.browser import BrowserThread
-from tests.support.processes import ROOT, Process, free_port, run_manage, wait_until
+from tests.support.processes import ROOT, free_port, run_manage, wait_until
 
 pytestmark = [pytest.mark.standard, pytest.mark.timeout(150)]
 
+HARBOUR = "examples/harbour"
+# Tests of this process may have chosen settings of their own.
+ENVIRONMENT = {"DJANGO_SETTINGS_MODULE": "harbour.settings"}
 PATIENCE = 30.0
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 WIDE, PHONE = (1280, 900), (390, 844)
@@ -30,14 +34,11 @@ class Harbour:
         self.port = port
         self.udp_port = free_port(socket.SOCK_DGRAM)
         self._environment = {
-            # Tests of this process may have chosen settings of their own.
-            "DJANGO_SETTINGS_MODULE": "harbour.settings",
+            **ENVIRONMENT,
             "HARBOUR_DATABASE": str(database),
             "FAIRWAY_UDP_PORT": str(self.udp_port),
         }
         self._running = ExitStack()
-        with self._manage("migrate", "--verbosity", "0") as migration:
-            assert migration.child.wait(60) == 0, migration.output()
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False
         )
@@ -45,7 +46,8 @@ class Harbour:
     def start(self) -> None:
         """Serve, as `make demo` does."""
         arguments = ("runserver", "--noreload", f"127.0.0.1:{self.port}")
-        process = self._running.enter_context(self._manage(*arguments))
+        started = run_manage(HARBOUR, *arguments, environment=self._environment)
+        process = self._running.enter_context(started)
         process.wait_for_port(self.port)
 
     def stop(self) -> None:
@@ -68,9 +70,6 @@ class Harbour:
         client.settimeout(PATIENCE)
         client.connect(("127.0.0.1", self.udp_port))
         return client
-
-    def _manage(self, *arguments: str) -> AbstractContextManager[Process]:
-        return run_manage("examples/harbour", *arguments, environment=self._environment)
 
 
 class Window:
@@ -153,9 +152,22 @@ class Window:
         assert self.problems == []
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database with empty tables."""
+    database = tmp_path_factory.mktemp("migrated") / "harbour.sqlite3"
+    environment = {**ENVIRONMENT, "HARBOUR_DATABASE": str(database)}
+    arguments = ("migrate", "--verbosity", "0")
+    with run_manage(HARBOUR, *arguments, environment=environment) as migration:
+        assert migration.child.wait(60) == 0, migration.output()
+    return database
+
+
 @pytest.fixture
-def harbour(tmp_path: Path) -> Iterator[Harbour]:
-    harbour = Harbour(free_port(), tmp_path / "harbour.sqlite3")
+def harbour(migrated: Path, tmp_path: Path) -> Iterator[Harbour]:
+    database = tmp_path / "harbour.sqlite3"
+    shutil.copy(migrated, database)
+    harbour = Harbour(free_port(), database)
     with harbour.http:
         harbour.start()
         yield harbour
