@@ -37,6 +37,8 @@ STATE = "_state"
 """Key of an event under which the state of its peer rides, encoded, where events are
 not ordered; consumers do not see it."""
 
+_Path: TypeAlias = "tuple[_Path, str | int] | None"
+# Where a value stands: made into text only for an error.
 _ATOMS = frozenset({bytes, str, float, bool, type(None)})
 _INT64 = range(-(2**63), 2**63)
 _MAX_DEPTH = 32
@@ -58,7 +60,7 @@ def encode_content(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encode
     """
     if type(content) is not dict:
         raise TypeError(f"content must be a dict, not {type(content).__name__}")
-    _check_dict(content, "content", 0)
+    _check_dict(content, None, 0)
     try:
         encoded = _encode(content)
     except UnicodeEncodeError as error:
@@ -80,31 +82,31 @@ def decode_content(encoded: Encoded | msgspec.Raw) -> Content:
         raise ValueError(f"not encoded content: {error}") from error
 
 
-def _check_dict(values: dict[Any, Any], path: str, depth: int) -> None:
+def _check_dict(values: dict[Any, Any], path: _Path, depth: int) -> None:
     for key, value in values.items():
         if type(key) is not str:
-            raise TypeError(f"{path} has the key {key!r}; keys must be str")
+            raise TypeError(f"{_shown(path)} has the key {key!r}; keys must be str")
         kind = type(value)
         if kind not in _ATOMS and not (kind is int and value in _INT64):
-            _check_value(value, f"{path}[{key!r}]", depth)
+            _check_value(value, (path, key), depth)
 
 
-def _check_value(value: object, path: str, depth: int) -> None:
+def _check_value(value: object, path: _Path, depth: int) -> None:
     kind = type(value)
     if kind is int:
         if value not in _INT64:
-            raise TypeError(f"{path} is an int beyond 64 bit")
+            raise TypeError(f"{_shown(path)} is an int beyond 64 bit")
     elif kind is not dict and kind is not list and kind is not tuple:
         raise TypeError(
-            f"{path} is a {kind.__name__}; only bytes, str, int, float, bool, None, "
-            "list and dict may travel"
+            f"{_shown(path)} is a {kind.__name__}; only bytes, str, int, float, bool, "
+            "None, list and dict may travel"
         )
     elif depth >= _MAX_DEPTH:
-        raise TypeError(f"{path} is nested deeper than {_MAX_DEPTH} levels")
+        raise TypeError(f"{_shown(path)} is nested deeper than {_MAX_DEPTH} levels")
     elif isinstance(value, dict):
         _check_dict(value, path, depth + 1)
     elif isinstance(value, (list, tuple)):
-        # Headers are lists of two: a path is only made for what needs a closer look.
+        # Headers are lists of two: only what is more gets a closer look.
         shallow = depth + 1 < _MAX_DEPTH
         for index, item in enumerate(value):
             kind = type(item)
@@ -112,4 +114,11 @@ def _check_value(value: object, path: str, depth: int) -> None:
                 shallow and kind is list and _ATOMS.issuperset(map(type, item))
             ):
                 continue
-            _check_value(item, f"{path}[{index}]", depth + 1)
+            _check_value(item, (path, index), depth + 1)
+
+
+def _shown(path: _Path) -> str:
+    if path is None:
+        return "content"
+    outer, key = path
+    return f"{_shown(outer)}[{key!r}]"
