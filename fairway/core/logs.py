@@ -11,11 +11,18 @@ import json
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any
 
 from fairway.core.content import Content
 
-__all__ = ["ContextFilter", "JsonFormatter", "KeyValueFormatter", "consumed", "context"]
+__all__ = [
+    "Consumed",
+    "ContextFilter",
+    "JsonFormatter",
+    "KeyValueFormatter",
+    "consumed",
+    "context",
+]
 
 FIELDS = ("protocol", "channel", "peer", "request_id", "client", "path")
 """What the filter adds to a record, where it is known."""
@@ -23,10 +30,19 @@ _OF_OUTCOME = ("what", "status", "seconds")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _UNQUOTED = _PLAIN | frozenset("._:/+-@!")
 
-Consumed: TypeAlias = tuple[str, Content] | None
 
-consumed: ContextVar[Consumed] = ContextVar("fairway_consumed", default=None)
-"""Channel and content of the message that this thread, or task, consumes."""
+class Consumed:
+    """A message while it is consumed."""
+
+    __slots__ = ("channel", "content")
+
+    def __init__(self, channel: str, content: Content) -> None:
+        self.channel = channel
+        self.content = content
+
+
+consumed: ContextVar[Consumed | None] = ContextVar("fairway_consumed", default=None)
+"""The message that this thread, or task, consumes."""
 
 
 def context() -> dict[str, str]:
@@ -37,10 +53,9 @@ def context() -> dict[str, str]:
     now = consumed.get()
     if now is None:
         return {}
-    channel, content = now
-    found: dict[str, str] = {"channel": channel}
+    found: dict[str, str] = {"channel": now.channel}
     for name in ("protocol", "peer", "client", "path", "request_id"):
-        if isinstance(value := content.get(name), str):
+        if isinstance(value := now.content.get(name), str):
             found[name] = value
     if found.get("protocol") == "http" and "peer" in found:
         # Each request is a peer of its own, unless a proxy knows it by another name.

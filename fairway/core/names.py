@@ -37,14 +37,28 @@ _FORBIDDEN_IN_GROUP = re.compile(r"[^A-Za-z0-9._-]")
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-")
 
 
-# Names repeat (one per route, group or connected client), so the answer is kept.
-@lru_cache(maxsize=65_536)
 def check_channel(name: str) -> str:
     """Return `name` when it is a channel's name.
 
     Raises:
         InvalidName: naming the offending character.
     """
+    # Each client of a mailbox has a channel: only the mailboxes' names repeat.
+    if type(name) is str and len(name) <= MAX_NAME_LENGTH:
+        mailbox, _, local = name.partition("!")
+        if local.isalnum() and local.isascii() and _is_plain(mailbox):
+            return name
+    return _check_any_channel(name)
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(name: str) -> bool:
+    return _GROUP.fullmatch(name) is not None
+
+
+# Names repeat (one per route or group), so the answer is kept.
+@lru_cache(maxsize=65_536)
+def _check_any_channel(name: str) -> str:
     _check_length(name)
     if _CHANNEL.fullmatch(name):
         return name

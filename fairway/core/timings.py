@@ -29,15 +29,11 @@ class Timings:
 
     def add(self, labels: Labels, seconds: float) -> None:
         """Count one duration; what clocks make negative counts as none."""
-        if "?" in labels[0]:
-            labels = (labels[0].partition("?")[0], *labels[1:])
         if seconds < 0.0:
             seconds = 0.0
+        row = self._rows.get(labels) or self._row(labels)
         bucket = bisect_left(BOUNDS, seconds)
         with self._lock:
-            row = self._rows.get(labels)
-            if row is None:
-                row = self._rows[labels] = [0] * (len(BOUNDS) + 1) + [0.0]
             row[bucket] += 1
             row[-1] += seconds
 
@@ -48,3 +44,8 @@ class Timings:
         return {
             labels: (tuple(map(int, row[:-1])), row[-1]) for labels, row in rows.items()
         }
+
+    def _row(self, labels: Labels) -> list[float]:
+        labels = (labels[0].partition("?")[0], *labels[1:])
+        with self._lock:
+            return self._rows.setdefault(labels, [0] * (len(BOUNDS) + 1) + [0.0])

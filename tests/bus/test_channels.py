@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +53,26 @@ def test_a_channel_made_at_import_uses_the_layer_of_the_moment() -> None:
         assert waiting(layer) == 1
 
 
+@contextmanager
+def holding(layer: ChannelLayer) -> Iterator[Outbox]:
+    """Hold what is sent, as while a consumer runs."""
+    with Outbox(layer, "in", {}) as outbox:
+        outbox.holds = True
+        yield outbox
+        outbox.holds = False
+
+
+def test_what_code_sends_after_its_consumer_has_ended_leaves_at_once(
+    layer: ChannelLayer,
+) -> None:
+    with holding(layer):
+        left_behind = copy_context()
+
+    left_behind.run(Channel("in").send, {"a": 1})
+
+    assert waiting(layer) == 1
+
+
 def test_outside_of_a_consumer_a_send_leaves_at_once(layer: ChannelLayer) -> None:
     Channel("in").send({"a": 1})
 
@@ -68,7 +90,7 @@ def test_a_full_channel_raises_at_once(layer: ChannelLayer) -> None:
 def test_inside_of_a_consumer_operations_are_held_in_order(
     layer: ChannelLayer,
 ) -> None:
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         Channel("in").send({"a": 1}, expiry=5)
         Group("room").add("in")
         Group("room").send({"a": 2}, exclude=[Channel("out")])
@@ -89,7 +111,7 @@ def test_inside_of_a_consumer_operations_are_held_in_order(
 def test_an_expiry_that_no_record_carries_raises_at_the_call(
     layer: ChannelLayer, expiry: Any
 ) -> None:
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         with pytest.raises((TypeError, ValueError), match="expiry is seconds"):
             Channel("in").send({}, expiry=expiry)
         with pytest.raises((TypeError, ValueError), match="expiry is seconds"):
@@ -100,7 +122,7 @@ def test_an_expiry_that_no_record_carries_raises_at_the_call(
 
 def test_content_is_encoded_at_the_call(layer: ChannelLayer) -> None:
     content = {"a": 1}
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         Channel("in").send(content)
         content["a"] = 2
 
@@ -108,7 +130,7 @@ def test_content_is_encoded_at_the_call(layer: ChannelLayer) -> None:
 
 
 def test_immediately_leaves_from_inside_of_a_consumer(layer: ChannelLayer) -> None:
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         Channel("in").send({"a": 1}, immediately=True)
 
         assert waiting(layer) == 1
@@ -117,7 +139,7 @@ def test_immediately_leaves_from_inside_of_a_consumer(layer: ChannelLayer) -> No
 
 def test_another_layer_than_the_consumers_is_not_held(layer: ChannelLayer) -> None:
     other = MemoryLayer("memory://", LayerPolicy())
-    with Outbox(other) as outbox:
+    with holding(other) as outbox:
         Channel("in", layer).send({"a": 1})
         Channel("in").send({"a": 2})
 
@@ -138,7 +160,7 @@ def commits() -> Iterator[list[Callable[[], Any]]]:
 def test_on_commit_leaves_after_the_transaction(
     layer: ChannelLayer, commits: list[Callable[[], Any]]
 ) -> None:
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         Channel("in").send({"a": 1}, on_commit=True)
     assert (waiting(layer), outbox.operations) == (0, [])
 
@@ -177,7 +199,7 @@ def test_async_operations_of_a_consumer_are_held(layer: ChannelLayer) -> None:
         await Channel("in").asend({"a": 1})
         await Group("room").asend({"a": 2})
 
-    with Outbox(layer) as outbox:
+    with holding(layer) as outbox:
         asyncio.run(scenario())
 
     assert len(outbox.operations) == 2

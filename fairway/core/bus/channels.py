@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from typing import Any, Self
 
 from fairway.core.bus import registry
@@ -21,6 +20,7 @@ from fairway.core.bus.layer import (
     Send,
 )
 from fairway.core.content import Content, encode_content
+from fairway.core.logs import Consumed, consumed
 from fairway.core.names import check_channel, check_group
 
 __all__ = ["Channel", "Group", "Outbox", "send_held", "set_after_commit"]
@@ -30,27 +30,35 @@ _LONGEST_LIFE = 10 * 365 * 24 * 60 * 60.0
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
 
-class Outbox:
-    """Operations of one consumer, in program order, until it ends.
+class Outbox(Consumed):
+    """A message that is consumed, and what its consumer sends, in program order.
 
-    As a context it holds those of the code in it; whoever entered it applies them.
+    As a context it is that of the code in it. Operations are held while `holds`, and
+    leave at once before and after that; whoever made it applies those that were held.
+
+    Args:
+        layer: the consumer's.
+        channel: the message's.
+        content: the message's.
     """
 
-    __slots__ = ("_token", "layer", "operations")
+    __slots__ = ("_token", "holds", "layer", "operations")
 
-    def __init__(self, layer: ChannelLayer) -> None:
+    def __init__(self, layer: ChannelLayer, channel: str, content: Content) -> None:
+        self.channel = channel
+        self.content = content
         self.layer = layer
         self.operations: list[Operation] = []
+        self.holds = False
 
     def __enter__(self) -> Self:
-        self._token = _outbox.set(self)
+        self._token = consumed.set(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        _outbox.reset(self._token)
+        consumed.reset(self._token)
 
 
-_outbox: ContextVar[Outbox | None] = ContextVar("fairway_outbox", default=None)
 _after_commit: AfterCommit = lambda call: call()  # noqa: E731
 
 
@@ -67,8 +75,8 @@ def send_held() -> None:
         ChannelFull: a channel is full; what was held before it has left.
         LayerUnavailable: the layer cannot be reached.
     """
-    outbox = _outbox.get()
-    if outbox is not None and outbox.operations:
+    outbox = consumed.get()
+    if isinstance(outbox, Outbox) and outbox.operations:
         held, outbox.operations = outbox.operations, []
         outbox.layer.send_many(held)
 
@@ -103,8 +111,10 @@ class _Sender:
         """The channel layer behind it: the consumer's, else the default one."""
         if self._layer is not None:
             return self._layer
-        outbox = _outbox.get()
-        return registry.get_layer() if outbox is None else outbox.layer
+        outbox = consumed.get()
+        if isinstance(outbox, Outbox):
+            return outbox.layer
+        return registry.get_layer()
 
     def _encode(self, content: Content) -> bytes:
         return encode_content(content, self.layer.policy.max_content)
@@ -150,8 +160,13 @@ class _Sender:
         if on_commit:
             _after_commit(lambda: layer.send_many([operation]))
             return True
-        outbox = _outbox.get()
-        if immediately or outbox is None or outbox.layer is not layer:
+        outbox = consumed.get()
+        if (
+            immediately
+            or not isinstance(outbox, Outbox)
+            or not outbox.holds
+            or outbox.layer is not layer
+        ):
             return False
         outbox.operations.append(operation)
         return True
@@ -171,7 +186,8 @@ class Channel(_Sender):
     __slots__ = ()
 
     def __init__(self, name: str, layer: ChannelLayer | None = None) -> None:
-        super().__init__(check_channel(name), layer)
+        self.name = check_channel(name)
+        self._layer = layer
 
     def send(
         self,
@@ -197,9 +213,10 @@ class Channel(_Sender):
             ChannelFull: it left now, and the channel is full.
             LayerUnavailable: it left now, and the layer cannot be reached.
         """
-        layer = self.layer
+        layer = self.layer if self._layer is None else self._layer
         encoded = encode_content(content, layer.policy.max_content)
-        send = Send(self.name, encoded, _lasting(expiry))
+        lasting = None if expiry is None else _lasting(expiry)
+        send = Send(self.name, encoded, lasting)
         if not self._held(send, layer, immediately=immediately, on_commit=on_commit):
             layer.send_many([send])
 

@@ -22,7 +22,6 @@ from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Router
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
-from fairway.core.logs import consumed
 from fairway.core.plugin.loading import Plugins
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.timings import Timings
@@ -77,13 +76,10 @@ class MessageRunner:
         Raises:
             ConsumeLater: the consumer wants it put back, and that may be done.
         """
-        token = consumed.set((message.channel, message.content))
-        try:
-            return self._run(message, begins)
-        finally:
-            consumed.reset(token)
+        with Outbox(self.layer, message.channel, message.content) as outbox:
+            return self._run(message, begins, outbox)
 
-    def _run(self, message: Message, begins: Begins) -> list[Operation]:
+    def _run(self, message: Message, begins: Begins, outbox: Outbox) -> list[Operation]:
         matched = self._router.match(message)
         if matched is None:
             if not message.channel.endswith(".disconnect"):
@@ -98,10 +94,10 @@ class MessageRunner:
         started = time.monotonic()
         try:
             if self._pace.is_short(kind):
-                operations = self._consume(consumer, message)
+                operations = self._consume(consumer, message, outbox)
             else:
                 with self._turns:
-                    operations = self._consume(consumer, message)
+                    operations = self._consume(consumer, message, outbox)
         except ControlFlow as control:
             message.discard()
             operations = self._controlled(control, message)
@@ -142,8 +138,11 @@ class MessageRunner:
         self._names[id(consumer)] = name
         return name
 
-    def _consume(self, consumer: Consumer, message: Message) -> list[Operation]:
-        with Outbox(self.layer) as outbox:
+    def _consume(
+        self, consumer: Consumer, message: Message, outbox: Outbox
+    ) -> list[Operation]:
+        outbox.holds = True
+        try:
             result = consumer(message, **message.kwargs)
             if result is not None and inspect.isawaitable(result):
                 # Its synchronous parts, such as the ORM, run in this thread.
@@ -151,6 +150,8 @@ class MessageRunner:
             message.save()
             if message.channel.endswith(".disconnect") and self._is_owned(message):
                 message.forget_peer()
+        finally:
+            outbox.holds = False
         return outbox.operations
 
     def _controlled(self, control: ControlFlow, message: Message) -> list[Operation]:

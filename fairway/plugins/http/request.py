@@ -28,6 +28,10 @@ class FairwayRequest(HttpRequest):
     bytes on the wire. Whatever costs time is made when it is first used: most views
     never look at most of it.
 
+    Args:
+        message: the message that it is made of.
+        script_name: where the site begins; None for what the settings say.
+
     Attributes:
         message: the message that it was made of.
     """
@@ -37,14 +41,16 @@ class FairwayRequest(HttpRequest):
     _post: QueryDict
     _files: MultiValueDict[str, UploadedFile[Any]]
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, script_name: str | None = None) -> None:
         # HttpRequest's own constructor makes six empty containers, which take ten
         # times as long as all of this.
         content = message.content
         self.message = message
         self.method = content["method"].upper()
         self.path_info = path_info = _decode_path(content["raw_path"]) or "/"
-        self.script_name = script_name = settings.FORCE_SCRIPT_NAME or ""
+        if script_name is None:
+            script_name = settings.FORCE_SCRIPT_NAME or ""
+        self.script_name = script_name
         # Only the first slash goes: //x and /x are different paths (RFC 3986).
         self.path = (
             path_info
@@ -113,8 +119,10 @@ class FairwayRequest(HttpRequest):
 
     def close(self) -> None:
         """Close uploaded files and stop pulling the body."""
-        super().close()
-        if "_stream" in self.__dict__:
+        made = self.__dict__
+        if "_files" in made:
+            super().close()
+        if "_stream" in made:
             self._stream.close()
 
     @cached_property

@@ -49,8 +49,13 @@ def answer(request: FairwayRequest, response: HttpResponseBase) -> None:
 def _answer_whole(request: FairwayRequest, response: HttpResponseBase) -> None:
     body = b"".join(response)
     if len(body) <= CHUNK_SIZE:
-        content = {**_head(response), "content": body, "more_content": False}
-        request.reply_channel.send(content)
+        content: Content = {
+            "status": response.status_code,
+            "headers": _headers(response),
+            "content": body,
+            "more_content": False,
+        }
+        request.message.reply_channel.send(content)
         return
     response.headers.setdefault("Content-Length", str(len(body)))
     stream = ResponseStream(request, _head(response), len(body))
@@ -160,13 +165,18 @@ async def _anext(parts: AsyncGenerator[bytes]) -> bytes | None:
 
 
 def _head(response: HttpResponseBase) -> Content:
+    return {"status": response.status_code, "headers": _headers(response)}
+
+
+def _headers(response: HttpResponseBase) -> list[list[bytes]]:
+    # Its `items()` are a generator within a view of these, ten times as long.
     headers = [
         [name.encode("latin-1"), value.encode("latin-1")]
-        for name, value in response.items()
+        for name, value in response.headers._store.values()
     ]
     if response.cookies:
         headers += [
             [b"Set-Cookie", cookie.OutputString().encode("latin-1")]
             for cookie in response.cookies.values()
         ]
-    return {"status": response.status_code, "headers": headers}
+    return headers

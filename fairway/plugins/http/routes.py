@@ -13,6 +13,18 @@ from fairway.plugins.http.application import Application
 
 __all__ = ["routes", "serve"]
 
+_TAKEN = frozenset(
+    {
+        "DEBUG",
+        "FORCE_SCRIPT_NAME",
+        "INSTALLED_APPS",
+        "MIDDLEWARE",
+        "ROOT_URLCONF",
+        "STATIC_URL",
+    }
+)
+"""Settings that an application has taken over when it was made."""
+
 _lock = threading.Lock()
 _application: Application | None = None
 
@@ -34,7 +46,7 @@ def _load() -> Application:
 def _forget(*, setting: str, **_: Any) -> None:
     """Tests change settings, and expect the next request to see it."""
     global _application
-    if setting in {"DEBUG", "INSTALLED_APPS", "MIDDLEWARE", "STATIC_URL"}:
+    if setting in _TAKEN:
         _application = None
 
 

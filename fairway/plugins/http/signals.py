@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from django.conf import settings
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
@@ -63,13 +62,18 @@ class _Shortcut:
         return [call for each in ids if (call := self._table[each]) is not None]
 
 
-def send_started(sender: type, request: HttpRequest) -> None:
-    """Say that a request begins, as a WSGI server would."""
+def send_started(sender: type, request: HttpRequest, *, debug: bool) -> None:
+    """Say that a request begins, as a WSGI server would.
+
+    Args:
+        debug: whether Django logs queries. It does so too while somebody captures
+            them, who takes the receiver that forgets them off the signal.
+    """
     if (calls := _AT_START.calls()) is None:
         request_started.send(sender=sender, environ=request.META)
-        return
-    for call in calls:
-        call()
+    elif debug:
+        for call in calls:
+            call()
 
 
 def send_finished(sender: type) -> None:
@@ -107,13 +111,6 @@ def _run_closers(response: HttpResponseBase) -> None:
     closers.clear()
 
 
-def _reset_queries() -> None:
-    # Nothing is logged without DEBUG, unless somebody captures queries, who takes this
-    # receiver off the signal.
-    if settings.DEBUG:
-        reset_queries()
-
-
 def _close_caches() -> None:
     if _have_to_be_closed(caches.settings):
         close_caches()
@@ -137,13 +134,14 @@ def _have_to_be_closed(backends: Mapping[str, Any]) -> bool:
     return _known.answer
 
 
-# Connections are closed by the worker, around each consumer.
+# Connections are closed by the worker, around each consumer; `Application` sees to the
+# URLconf.
 _AT_START = _Shortcut(
-    request_started, (reset_queries, _reset_queries), (close_old_connections, None)
+    request_started, (reset_queries, reset_queries), (close_old_connections, None)
 )
 _AT_END = _Shortcut(
     request_finished,
     (close_old_connections, None),
     (close_caches, _close_caches),
-    (reset_urlconf, lambda: reset_urlconf(None)),
+    (reset_urlconf, None),
 )

@@ -120,10 +120,10 @@ def test_fairways_own_line_about_a_failure_carries_them_too(
 
 
 def test_a_request_has_an_id(lines: dict[str, io.StringIO]) -> None:
-    from fairway.core.logs import consumed
+    from fairway.core.logs import Consumed, consumed
 
     content = {"protocol": "http", "peer": "http:0a1b", "path": "/x"}
-    token = consumed.set(("http.request", content))
+    token = consumed.set(Consumed("http.request", content))
     log.info("in a view")
     log.info("another's", extra={"peer": "sms:+1"})
     consumed.reset(token)
@@ -135,10 +135,10 @@ def test_a_request_has_an_id(lines: dict[str, io.StringIO]) -> None:
 
 
 def test_a_proxys_name_of_a_request_is_its_id() -> None:
-    from fairway.core.logs import consumed
+    from fairway.core.logs import Consumed, consumed
 
     content = {"protocol": "http", "peer": "http:0a1b", "request_id": "edge-7"}
-    token = consumed.set(("http.request", content))
+    token = consumed.set(Consumed("http.request", content))
     try:
         assert context()["request_id"] == "edge-7"
     finally:

@@ -20,7 +20,7 @@ from django.db import connection
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
-from django.urls import get_urlconf
+from django.urls import path, reverse, set_script_prefix, set_urlconf
 
 from fairway.plugins.http.application import Application
 from tests.plugins.http.django_side.host import Host, header, headers
@@ -342,7 +342,37 @@ def test_the_work_of_djangos_own_receivers_is_done(host: Host) -> None:
     host.ask(target="/hello/")
 
     assert not connection.queries_log
-    assert get_urlconf() is None
+
+
+def test_what_a_thread_was_left_with_does_not_show(host: Host) -> None:
+    host.ask(target="/describe/")
+    set_urlconf("tests.site.urls")
+    set_script_prefix("/left/")
+
+    told = json.loads(host.ask(target="/describe/")["content"])
+
+    assert (told["prefix"], told["reverse"]) == ("/", "/hello/")
+
+
+def other_urls(get_response: Any) -> Any:
+    def middleware(request: HttpRequest) -> Any:
+        request.urlconf = OtherSite  # type: ignore[assignment]
+        return get_response(request)
+
+    return middleware
+
+
+class OtherSite:
+    urlpatterns = (path("elsewhere/", lambda request: HttpResponse("other")),)
+
+
+@override_settings(MIDDLEWARE=[f"{MIDDLEWARE}.other_urls"])
+def test_the_addresses_of_one_request_are_not_left_to_other_consumers(
+    host: Host,
+) -> None:
+    assert host.ask(target="/elsewhere/")["content"] == b"other"
+
+    assert reverse("hello") == "/hello/"
 
 
 class ClosingCache(LocMemCache):

@@ -67,8 +67,10 @@ def test_a_stream_sends_each_part_and_then_its_end(host: Host) -> None:
 
 
 def test_what_a_view_sent_does_not_wait_for_the_end_of_its_stream(host: Host) -> None:
-    request = FairwayRequest(host.message())
-    with Outbox(host.layer):
+    message = host.message()
+    request = FairwayRequest(message)
+    with Outbox(host.layer, message.channel, message.content) as outbox:
+        outbox.holds = True
         Channel("told").send({"text": "a stream begins"})
         ResponseStream(request, {"status": 200, "headers": []}).write(b"part")
 
