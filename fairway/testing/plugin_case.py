@@ -22,7 +22,7 @@ __all__ = ["Play", "PluginCase", "complaints", "told"]
 
 Play: TypeAlias = Callable[[RecordingHost], Awaitable[None]]
 
-STOP_GRACE = 0.05
+STOP_GRACE = 0.2
 _STOP_TICKS = 10
 _PATIENCE = 20.0
 _SAMPLES: Mapping[type, Any] = {
