@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from msgspec import Raw
-
 from fairway.core.bus import record
 from fairway.core.bus.layer import Delivery, GroupDiscard
 from fairway.core.bus.record import Kind
@@ -60,15 +58,15 @@ class MailboxDelivery:
 
     def _deliver(self, delivery: Delivery) -> None:
         match delivery.body:
-            case record.Answer(local=local, content=content) as answer:
-                try:
-                    self._reply(delivery, local, content)
-                finally:
-                    self._done(local, answer.order, answer.state)
+            case record.Answer() as answer:
+                self._answer(delivery, answer)
             case record.Message(local=local, content=content):
-                self._reply(delivery, local, content)
+                if peer := self._open(delivery, local):
+                    peer.owner.deliver((peer,), decode_content(content))
             case record.Done(local=local, order=order, state=state):
-                self._done(local, order, state)
+                # Also for a closed peer, whose last events may still wait.
+                if peer := self._peers.get(local):
+                    peer.owner.done(peer, order, state)
             case record.GroupMessage() as message:
                 self._fan_out(message)
             case record.Busy(local=local, order=order):
@@ -88,14 +86,19 @@ class MailboxDelivery:
                 # Nobody can owe a mailbox the end of events.
                 self._backplane.drops.add(delivery.channel, Drop.INVALID)
 
-    def _reply(self, delivery: Delivery, local: str, content: Raw) -> None:
-        if peer := self._open(delivery, local):
-            peer.owner.deliver((peer,), decode_content(content))
-
-    def _done(self, local: str, order: int, state: bytes | None) -> None:
-        # Also for a closed peer, whose last events may still wait.
-        if peer := self._peers.get(local):
-            peer.owner.done(peer, order, state)
+    def _answer(self, delivery: Delivery, answer: record.Answer) -> None:
+        peer = self._peers.get(answer.local)
+        if peer is None:
+            self._backplane.drops.add(delivery.channel, Drop.GONE)
+            return
+        try:
+            if peer.open:
+                peer.owner.deliver((peer,), decode_content(answer.content))
+            else:
+                self._backplane.drops.add(delivery.channel, Drop.GONE, peer=peer)
+        finally:
+            # Also for a closed peer, whose last events may still wait.
+            peer.owner.done(peer, answer.order, answer.state)
 
     def _open(self, delivery: Delivery, local: str) -> LocalPeer | None:
         peer = self._peers.get(local)

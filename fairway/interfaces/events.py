@@ -61,6 +61,7 @@ class Events:
         self._ordered = spec.ordering == "peer"
         self._limits = limits
         self._backplane = backplane
+        self._outbound = backplane.outbound
         self._filters = filters
         self._forget = forget
         self._report = failed
@@ -101,7 +102,7 @@ class Events:
             )
             if isinstance(filtered, Refusal):
                 self._refuse(peer, channel, content, filtered)
-            elif not self._within_rate(peer):
+            elif peer is not None and not self._within_rate(peer):
                 self._refuse(peer, channel, content, Refusal.LIMIT)
             elif peer is not None and peer.order is not None:
                 self._append(peer, peer.order, channel, filtered)
@@ -128,7 +129,7 @@ class Events:
             filtered = self._filtered(peer, channel, content)
             if isinstance(filtered, Refusal):
                 why: Refusal | None = filtered
-            elif not self._within_rate(peer):
+            elif peer is not None and not self._within_rate(peer):
                 why = Refusal.LIMIT
             else:
                 self._send(peer, event, filtered, awaited)
@@ -150,11 +151,11 @@ class Events:
                 line.state = bytes(state)
             self._go_on(peer, line)
 
-    def busy(self, peer: LocalPeer, number: int) -> None:
+    def busy(self, peer: LocalPeer, order: int) -> None:
         """Keep waiting for the end of the peer's record."""
         if peer.order is None:
             peer.sent = None
-        elif peer.order.is_on_bus(number):
+        elif peer.order.is_on_bus(order):
             peer.sent = None
             self._wait_on(peer)
 
@@ -164,16 +165,16 @@ class Events:
         if order is not None and order.ended(number):
             self._go_on(peer, order)
 
-    def swallowed(self, peer: LocalPeer, number: int, why: Drop) -> None:
+    def swallowed(self, peer: LocalPeer, order: int, why: Drop) -> None:
         """End what the peer waits for: the bus took it, and nobody will end it."""
         peer.sent = None
-        order = peer.order
-        if order is not None:
-            if order.is_on_bus(number):
+        line = peer.order
+        if line is not None:
+            if line.is_on_bus(order):
                 _, channel = self._on_bus[peer]
-                order.give_up()
+                line.give_up()
                 self._backplane.drops.add(channel, why, peer=peer)
-                self._go_on(peer, order)
+                self._go_on(peer, line)
         elif peer.open and not peer.groups and self.protocol is not None:
             # A member of groups was consumed: it waits for what is sent to them.
             try:
@@ -235,10 +236,8 @@ class Events:
             filtered = answer
         return filtered
 
-    def _within_rate(self, peer: LocalPeer | None) -> bool:
+    def _within_rate(self, peer: LocalPeer) -> bool:
         """Count an event against its peer's rate; False when it must be dropped."""
-        if peer is None:
-            return True
         now = time.monotonic()
         spent = spend(peer.used_until, self._limits.messages_per_second, now)
         if spent > now + BURST:
@@ -276,13 +275,11 @@ class Events:
         encoded = join(shared, payload)
         if peer is not None and peer.state:
             encoded = with_state(encoded, peer.state)
-        send, patience = Send(event.channel, encoded), event.patience
+        send, until = Send(event.channel, encoded), time.monotonic() + event.patience
         if awaited is None:
-            post = Post(self, peer, send, contents=(content,), patience=patience)
+            post = Post(self, peer, send, (content,), until)
         else:
-            post = _AwaitedPost(
-                awaited, peer, send, contents=(content,), patience=patience
-            )
+            post = _AwaitedPost(awaited, peer, send, (content,), until)
         self._backplane.outbound.send(post)
 
     def _append(
@@ -314,10 +311,10 @@ class Events:
             order=batch.order,
             state=order.state,
         )
-        self._on_bus[peer] = (time.monotonic(), batch.channel)
-        patience = self._events[batch.channel].patience
-        post = Post(self, peer, send, contents=batch.contents, patience=patience)
-        self._backplane.outbound.send(post)
+        now = time.monotonic()
+        self._on_bus[peer] = (now, batch.channel)
+        until = now + self._events[batch.channel].patience
+        self._outbound.send(Post(self, peer, send, batch.contents, until))
 
     def _go_on(self, peer: LocalPeer, order: PeerOrder) -> None:
         """The peer's record has ended: send the next one, or let a closed peer go."""
@@ -405,10 +402,8 @@ class _Awaited:
             self.come.set_result(why)
 
 
-class _AwaitedPost(Post):
+class _AwaitedPost(Post, eq=False):
     """A post whose success is told, too; `sender` is an `_Awaited`."""
-
-    __slots__ = ()
 
     def __call__(self, outcome: Outcome) -> None:
         super().__call__(outcome)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine
 from itertools import islice
 from typing import Any
 
+from msgspec import Struct
+
 from fairway.core.bus.layer import LayerPort, Outcome, Send
 from fairway.core.content import Content
 from fairway.core.plugin.host import Refusal
@@ -43,35 +45,17 @@ class Sender(typing.Protocol):
         """The bus did not take it for as long as it may wait."""
 
 
-class Post:
-    """One record on its way."""
+class Post(Struct, eq=False):
+    """One record on its way; compared by identity."""
 
-    __slots__ = (
-        "contents",
-        "deadline",
-        "operation",
-        "outbound",
-        "peer",
-        "sender",
-        "why",
-    )
-
-    def __init__(
-        self,
-        sender: Sender,
-        peer: LocalPeer | None,
-        operation: Send,
-        *,
-        contents: tuple[Content, ...],
-        patience: float,
-    ) -> None:
-        self.sender = sender
-        self.peer = peer
-        self.operation = operation
-        self.contents = contents
-        self.deadline = time.monotonic() + patience
-        self.why = Refusal.FULL
-        self.outbound: Outbound | None = None
+    sender: Sender
+    peer: LocalPeer | None
+    operation: Send
+    contents: tuple[Content, ...]
+    deadline: float
+    """Until when the bus may take it."""
+    why: Refusal = Refusal.FULL
+    outbound: Outbound | None = None
 
     @property
     def channel(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fairway.core.bus.layer import REPLY_LOST
-from fairway.core.content import Content, Encoded
+from fairway.core.content import Content
 from fairway.core.drops import Drop, Drops
 from fairway.core.plugin.host import Peer
 from fairway.core.plugin.loading import DeclaredFilter, PluginFailed
@@ -56,6 +56,10 @@ class Replies:
         self._report = failed
         self._plugin = plugin
         self.close_peer = close
+        # The events' own, without a step between.
+        self.done = events.done
+        self.busy = events.busy
+        self.swallowed = events.swallowed
 
     def deliver(self, peers: Sequence[LocalPeer], content: Content) -> None:
         """Run the filters of replies and hand content to the protocol."""
@@ -77,24 +81,12 @@ class Replies:
         except Exception as error:
             self._failed("deliver", peers, error)
 
-    def done(self, peer: LocalPeer, order: int, state: Encoded | None) -> None:
-        """Events of a peer were consumed."""
-        self._events.done(peer, order, state)
-
-    def busy(self, peer: LocalPeer, order: int) -> None:
-        """Events of a peer are being consumed."""
-        self._events.busy(peer, order)
-
     def lost(self, peer: LocalPeer, order: int) -> None:
         """Events of a peer, or with `REPLY_LOST` a reply to it, were lost."""
         if order != REPLY_LOST:
             self._events.lost(peer, order)
         elif self.protocol is not None and peer.open:
             self.protocol.disconnect(peer, "overflow")
-
-    def swallowed(self, peer: LocalPeer, order: int, why: Drop) -> None:
-        """The bus took an event of a peer, and nobody will end or answer it."""
-        self._events.swallowed(peer, order, why)
 
     def forwarded(self, peer: LocalPeer, content: Content) -> None:
         """Another process handed something over."""

@@ -46,7 +46,7 @@ from fairway.plugins.websocket.frames import (
     build_frame,
     build_message,
 )
-from fairway.plugins.websocket.mapping import WebSocketMapping
+from fairway.plugins.websocket.mapping import RECEIVE, WebSocketMapping
 from fairway.plugins.websocket.spec import WebSocketConfig
 
 __all__ = ["Connection", "Frames"]
@@ -57,24 +57,24 @@ _CUT = 8192
 access = logging.getLogger("fairway.access")
 
 
-class Frames:
-    """The frames of one message, built when first wanted: one for each compression."""
+class Frames(dict[int, bytes]):
+    """The frames of one message, by window bits of compression, 0 for plain.
 
-    __slots__ = ("_built", "_opcode", "_payload")
+    Each is built when it is first wanted.
+    """
+
+    __slots__ = ("_message",)
 
     def __init__(self, message: SendText | SendBytes) -> None:
-        if isinstance(message, SendText):
-            self._opcode, self._payload = TEXT, message.text.encode()
-        else:
-            self._opcode, self._payload = BINARY, message.data
-        self._built: dict[int, bytes] = {}
+        self._message = message
 
-    def get(self, deflate: int) -> bytes:
-        """Return the frame for connections of these window bits, 0 for plain."""
-        frame = self._built.get(deflate)
-        if frame is None:
-            frame = build_message(self._opcode, self._payload, deflate)
-            self._built[deflate] = frame
+    def __missing__(self, deflate: int) -> bytes:
+        message = self._message
+        if isinstance(message, SendText):
+            frame = build_message(TEXT, message.text.encode(), deflate)
+        else:
+            frame = build_message(BINARY, message.data, deflate)
+        self[deflate] = frame
         return frame
 
 
@@ -84,6 +84,9 @@ class Connection:
     Args:
         engine: makes what reads its frames.
         gone: called when nothing is left of it.
+
+    Attributes:
+        is_open: whether messages can be sent.
     """
 
     __slots__ = (
@@ -104,6 +107,7 @@ class Connection:
         "_unread",
         "_working",
         "client",
+        "is_open",
     )
 
     def __init__(
@@ -116,6 +120,7 @@ class Connection:
         gone: Callable[[Connection], None],
     ) -> None:
         self.client = exchange.head.client
+        self.is_open = False
         self._config = config
         self._host = host
         self._new_engine = engine
@@ -137,11 +142,6 @@ class Connection:
 
     # What the protocol asks.
 
-    @property
-    def is_open(self) -> bool:
-        """Whether messages can be sent."""
-        return self._mapping.is_open
-
     def begin(self) -> None:
         """Judge the request."""
         if self._exchange is not None:
@@ -158,7 +158,7 @@ class Connection:
         if stream is None:
             return
         if stream.unsent_bytes <= self._host.limits.unsent_bytes:
-            stream.write(frames.get(self._deflate))
+            stream.write(frames[self._deflate])
         elif may_skip:
             self._host.drop(Drop.SLOW, self._peer, "skipped")
         else:
@@ -247,6 +247,11 @@ class Connection:
             self._working = False
 
     def _tell(self, event: WireEvent) -> None:
+        content = self._mapping.message(event)
+        if content is not None and self._peer is not None:
+            # Nearly always; and no deadline comes nearer by it.
+            self._host.emit(self._peer, RECEIVE, content)
+            return
         self._perform(self._mapping.received(event, self._now()))
 
     def _deadline_passed(self) -> None:
@@ -258,6 +263,8 @@ class Connection:
             self.cut()
 
     def _perform(self, steps: Sequence[Step]) -> None:
+        # Whatever the mapping was told, what it decided comes by here.
+        self.is_open = self._mapping.is_open
         for step in steps:
             self._do(step)
         if self._mapping.is_over:

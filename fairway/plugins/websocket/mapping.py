@@ -58,7 +58,7 @@ from fairway.plugins.websocket.handshake import (
 from fairway.plugins.websocket.reply import Reply, read_reply
 from fairway.plugins.websocket.spec import WebSocketConfig
 
-__all__ = ["WebSocketMapping"]
+__all__ = ["RECEIVE", "WebSocketMapping"]
 
 CONNECT, RECEIVE, DISCONNECT = (
     "websocket.connect",
@@ -151,13 +151,24 @@ class WebSocketMapping:
         """Whether no event follows."""
         return self._state is not _State.HELD and not self._announced
 
+    def message(self, event: WireEvent) -> Content | None:
+        """Return the content of a `websocket.receive` that is all an event leads to.
+
+        None where there is more to it, or another thing: that `received` says.
+        """
+        if self._state is _State.OPEN:
+            if isinstance(event, TextReceived):
+                return {"text": event.text}
+            if isinstance(event, BytesReceived):
+                return {"bytes": event.data}
+        return None
+
     def received(self, event: WireEvent, now: float) -> Sequence[Step]:
         """Something happened on the wire."""
+        content = self.message(event)
+        if content is not None:
+            return (Emit(RECEIVE, content),)
         match event:
-            case TextReceived(text=text) if self._state is _State.OPEN:
-                return (Emit(RECEIVE, {"text": text}),)
-            case BytesReceived(data=data) if self._state is _State.OPEN:
-                return (Emit(RECEIVE, {"bytes": data}),)
             case Requested(head=head):
                 return self._requested(head, now)
             case Lost(reason=reason):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from msgspec import Struct
+
 from fairway.core.bus import layer as op
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
@@ -39,14 +41,11 @@ OutcomeDone = Callable[[Outcome], None]
 _CARRIERS = Send, GroupSend, Forward, op.Answer
 
 
-class _Posted:
+class _Posted(Struct, frozen=True, eq=False):
     """One operation on its way; compared by identity."""
 
-    __slots__ = ("done", "operation")
-
-    def __init__(self, operation: Operation, done: OutcomeDone | None) -> None:
-        self.operation = operation
-        self.done = done
+    operation: Operation
+    done: OutcomeDone | None
 
 
 class RedisPort(LayerPort):
