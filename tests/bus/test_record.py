@@ -137,11 +137,11 @@ def test_a_record_is_written_as_documented(index: int) -> None:
 def test_a_documented_record_is_read(index: int) -> None:
     version, kind, body = WRITTEN[index]
 
-    read = unpack(bytes.fromhex(documented()[index]))
+    read_kind, read_body, deadline, sent = unpack(bytes.fromhex(documented()[index]))
 
-    assert (read.kind, read.deadline) == (kind, DEADLINE)
-    assert read.sent == (None if version == 1 else SENT)
-    assert plain(read.body) == plain(body)
+    assert (read_kind, deadline) == (kind, DEADLINE)
+    assert sent == (None if version == 1 else SENT)
+    assert plain(read_body) == plain(body)
 
 
 def test_every_documented_record_is_tested() -> None:
@@ -158,13 +158,13 @@ def test_a_record_comes_out_as_it_went_in(
     sent = milliseconds / 1000
 
     record = pack(kind, body, sent, life=LIFE, version=version)
-    read = unpack(record)
+    read_kind, read_body, deadline, read_sent = unpack(record)
 
-    assert read.kind is kind
-    assert plain(read.body) == plain(body)
-    assert read.deadline == peek_deadline(record)
-    assert read.deadline == pytest.approx(sent + LIFE, rel=0, abs=0.0011)
-    assert read.sent is None or read.sent == pytest.approx(sent, rel=0, abs=0.0011)
+    assert read_kind is kind
+    assert plain(read_body) == plain(body)
+    assert deadline == peek_deadline(record)
+    assert deadline == pytest.approx(sent + LIFE, rel=0, abs=0.0011)
+    assert read_sent is None or read_sent == pytest.approx(sent, rel=0, abs=0.0011)
 
 
 @given(st.binary(max_size=100))
@@ -230,10 +230,10 @@ def test_a_bottomless_body_is_a_record_error() -> None:
 def test_fields_that_a_later_version_appends_are_ignored() -> None:
     record = CANARY[:-2] + msgspec.msgpack.encode([1, "more"])
 
-    assert unpack(record).body == Canary(1)
+    assert unpack(record)[1] == Canary(1)
 
 
 def test_a_time_before_the_epoch_is_the_epoch() -> None:
-    read = unpack(pack(Kind.CANARY, Canary(1), -5.0, life=1.0))
+    *_, deadline, sent = unpack(pack(Kind.CANARY, Canary(1), -5.0, life=1.0))
 
-    assert (read.deadline, read.sent) == (0.0, 0.0)
+    assert (deadline, sent) == (0.0, 0.0)

@@ -21,7 +21,6 @@ __all__ = [
     "is_control",
     "put",
     "queue_of",
-    "sent",
 ]
 
 _FIRST_CONTROL = int(Kind.ADD)
@@ -87,31 +86,24 @@ def expiry_of(operation: Operation, policy: LayerPolicy) -> float:
     return policy.expiry(name) if operation.expiry is None else operation.expiry
 
 
-def sent(send: op.Send, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
-    """Return queue, kind, body and expiry of a send: what the functions above say.
-
-    In one go, because nearly all operations are sends.
-    """
-    channel = send.channel
-    mailbox, mark, local = channel.partition("!")
-    expiry = policy.expiry(channel) if send.expiry is None else send.expiry
-    content = Raw(send.content)
-    if send.events is None:
-        message = record.Message(local, content)
-        return mailbox + mark, Kind.MESSAGE, message, expiry
-    events = [Raw(event) for event in send.events]
-    event = record.Event(content, events, send.order, send.state)
-    return mailbox + mark, Kind.EVENT, event, expiry
-
-
 def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
     """Return queue, kind, body and expiry of any operation but a group send.
 
-    Those that end nearly every message are written out: each call costs more than what
-    it says.
+    What the functions above say; those that begin and end nearly every message are
+    written out, because each call costs more than what it says.
     """
     if isinstance(operation, op.Send):
-        return sent(operation, policy)
+        channel, expiry = operation.channel, operation.expiry
+        mailbox, mark, local = channel.partition("!")
+        if expiry is None:
+            expiry = policy.expiry(channel)
+        content = Raw(operation.content)
+        if operation.events is None:
+            message = record.Message(local, content)
+            return mailbox + mark, Kind.MESSAGE, message, expiry
+        events = [Raw(event) for event in operation.events]
+        event = record.Event(content, events, operation.order, operation.state)
+        return mailbox + mark, Kind.EVENT, event, expiry
     if isinstance(operation, op.Answer):
         channel, content = operation.reply_channel, Raw(operation.content)
         mailbox, mark, local = channel.partition("!")

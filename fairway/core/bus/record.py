@@ -14,6 +14,7 @@ old and new processes can serve a site together; `docs/how-to/deploy.md` says ho
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -38,6 +39,8 @@ __all__ = [
     "Record",
     "RecordError",
     "pack",
+    "pack_body",
+    "pack_header",
     "peek_deadline",
     "unpack",
 ]
@@ -53,8 +56,8 @@ READABLE = frozenset({1, 2})
 _START = struct.Struct(">BBQ")
 _HEADER = struct.Struct(">BBQQ")
 _DEADLINE = struct.Struct(">Q")
+_START_SIZE, _HEADER_SIZE = _START.size, _HEADER.size
 _SENT_SINCE = 2
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class RecordError(ValueError):
@@ -71,6 +74,8 @@ class RecordError(ValueError):
 
 class Kind(IntEnum):
     """What a record is; one byte on the bus."""
+
+    __hash__ = int.__hash__  # an enumeration's own hashes the name, in Python
 
     MESSAGE = 1
     EVENT = 2
@@ -184,8 +189,8 @@ Body: TypeAlias = (
     | Answer
 )
 
-_DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
-    kind: msgspec.msgpack.Decoder(body)
+_DECODE: dict[int, Callable[[memoryview], Body]] = {
+    kind: msgspec.msgpack.Decoder(body).decode
     for kind, body in {
         Kind.MESSAGE: Message,
         Kind.EVENT: Event,
@@ -203,14 +208,12 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Body]] = {
 _KINDS: dict[int, Kind] = {int(kind): kind for kind in Kind}
 
 
-class Record(Struct, frozen=True):
-    """What was read; times are seconds of the bus's clock."""
+Record: TypeAlias = tuple[Kind, Body, float, float | None]
+"""What was read: kind, body, deadline, and when it was put on its queue, None when its
+version does not say; times are seconds of the bus's clock."""
 
-    kind: Kind
-    body: Body
-    deadline: float
-    sent: float | None
-    """When it was put on its queue, None when its version does not say."""
+pack_body: Callable[[Body], bytes] = msgspec.msgpack.Encoder().encode
+"""Writes what stands behind a record's header."""
 
 
 def pack(
@@ -223,11 +226,15 @@ def pack(
         life: seconds until nobody wants it any more.
         version: one of `READABLE`.
     """
+    return pack_header(kind, sent, life=life, version=version) + pack_body(body)
+
+
+def pack_header(kind: Kind, sent: float, *, life: float, version: int) -> bytes:
+    """Write what stands in front of a record's body; arguments are those of `pack`."""
     deadline = max(0, int((sent + life) * 1000))
     if version < _SENT_SINCE:
-        return _START.pack(version, kind, deadline) + _encode(body)
-    header = _HEADER.pack(version, kind, deadline, max(0, int(sent * 1000)))
-    return header + _encode(body)
+        return _START.pack(version, kind, deadline)
+    return _HEADER.pack(version, kind, deadline, max(0, int(sent * 1000)))
 
 
 def unpack(record: bytes) -> Record:
@@ -237,29 +244,29 @@ def unpack(record: bytes) -> Record:
         RecordError: it is none, or of an unknown version or kind.
     """
     size = len(record)
-    if size <= _START.size:
-        raise RecordError(f"a record has more than {_START.size} bytes")
+    if size <= _START_SIZE:
+        raise RecordError(f"a record has more than {_START_SIZE} bytes")
     version = record[0]
     if version not in READABLE:
         raise RecordError(_explain(version), version)
-    header = _START if version < _SENT_SINCE else _HEADER
-    start = header.size
-    if size <= start:
-        raise RecordError(f"this record has more than {start} bytes", version)
     sent = None
     if version < _SENT_SINCE:
+        start = _START_SIZE
         _, number, deadline = _START.unpack_from(record)
     else:
+        start = _HEADER_SIZE
+        if size <= start:
+            raise RecordError(f"this record has more than {start} bytes", version)
         _, number, deadline, milliseconds = _HEADER.unpack_from(record)
         sent = milliseconds / 1000
     kind = _KINDS.get(number)
     if kind is None:
         raise RecordError(f"record kind {number} is unknown", version)
     try:
-        body = _DECODERS[number].decode(memoryview(record)[start:])
+        body = _DECODE[number](memoryview(record)[start:])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"the body of a {kind.name} record: {error}") from error
-    return Record(kind, body, deadline / 1000, sent)
+    return kind, body, deadline / 1000, sent
 
 
 def _explain(version: int) -> str:

@@ -164,16 +164,16 @@ class SimpleLayer(ChannelLayer):
         deliveries: list[Delivery] = []
         for queue, each in taken:
             try:
-                read = unpack(each)
+                kind, body, until, sent = unpack(each)
             except RecordError as error:
                 known = error.version is None or error.version in READABLE
                 reason = Drop.INVALID if known else Drop.VERSION
                 self.drops.add(queue, reason, detail=str(error))
                 continue
-            deadline = read.deadline + ahead
+            deadline = until + ahead
             if deadline > now:
-                sent = None if read.sent is None else read.sent + ahead
-                deliveries.append(Delivery(queue, read.kind, read.body, deadline, sent))
+                sent = None if sent is None else sent + ahead
+                deliveries.append(Delivery(queue, kind, body, deadline, sent))
             else:
                 self.drops.add(queue, Drop.EXPIRED)
         return deliveries

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import NamedTuple
 
 from tests.faults.old import record_1
 from tests.faults.old.record_1 import Body, Kind
@@ -17,16 +16,15 @@ _NAME = "fairway.core.bus.record"
 def install() -> None:
     """Put the old module where fairway looks for records; before fairway is loaded."""
     module = ModuleType(_NAME)
-    module.__dict__.update(vars(record_1), Record=_Record, pack=_pack, unpack=_unpack)
-    module.__dict__["Answer"] = _Answer
+    module.__dict__.update(
+        vars(record_1),
+        Answer=_Answer,
+        pack=_pack,
+        pack_body=record_1._encode,
+        pack_header=_pack_header,
+        unpack=_unpack,
+    )
     sys.modules[_NAME] = module
-
-
-class _Record(NamedTuple):
-    kind: Kind
-    body: Body
-    deadline: float
-    sent: None
 
 
 class _Answer:
@@ -37,6 +35,10 @@ def _pack(kind: Kind, body: Body, sent: float, *, life: float, version: int) -> 
     return record_1.pack(kind, body, sent + life)
 
 
-def _unpack(record: bytes) -> _Record:
-    kind, body, deadline = record_1.unpack(record)
-    return _Record(kind, body, deadline, None)
+def _pack_header(kind: Kind, sent: float, *, life: float, version: int) -> bytes:
+    deadline = max(0, int((sent + life) * 1000))
+    return record_1._HEADER.pack(record_1.VERSION, kind, deadline)
+
+
+def _unpack(record: bytes) -> tuple[Kind, Body, float, None]:
+    return (*record_1.unpack(record), None)

@@ -33,15 +33,15 @@ def read_records(
     ahead = clock.local(0.0)
     for each in records:
         try:
-            read = unpack(each)
+            kind, body, until, sent = unpack(each)
         except RecordError as error:
             known = error.version is None or error.version in READABLE
             drops.add(queue, Drop.INVALID if known else Drop.VERSION, detail=str(error))
             continue
-        deadline = read.deadline + ahead
+        deadline = until + ahead
         if deadline > now:
-            sent = None if read.sent is None else read.sent + ahead
-            deliveries.append(Delivery(queue, read.kind, read.body, deadline, sent))
+            sent = None if sent is None else sent + ahead
+            deliveries.append(Delivery(queue, kind, body, deadline, sent))
         else:
             expired += 1
     if expired:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fairway.core.bus import layer as op
 from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, put
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import pack
+from fairway.core.bus.record import Kind, pack, pack_body, pack_header
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -90,6 +90,7 @@ class Flush:
         self._asked: dict[int, int] = {}
         self._open: dict[str, _Push] = {}
         self._pushes: list[_Push] = []
+        self._headers: dict[tuple[Kind, float], bytes] = {}
 
     def first(self) -> list[Command]:
         """Return the commands that change and read groups."""
@@ -198,9 +199,17 @@ class Flush:
     def _put(self, index: int, operation: Operation) -> None:
         """Append the record of an operation to its queue."""
         queue, kind, body, life = put(operation, self._policy)
+        header = self._headers.get((kind, life))
+        if header is None:
+            header = self._header(kind, life)
+        self._append(index, queue, header + pack_body(body), life)
+
+    def _header(self, kind: Kind, life: float) -> bytes:
+        """Write a header; most records of a flush have one of few."""
         version = self._policy.version
-        record = pack(kind, body, self._now, life=life, version=version)
-        self._append(index, queue, record, life)
+        header = pack_header(kind, self._now, life=life, version=version)
+        self._headers[kind, life] = header
+        return header
 
     def _append(
         self,
