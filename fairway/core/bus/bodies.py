@@ -80,7 +80,7 @@ def expiry_of(operation: Operation, policy: LayerPolicy) -> float:
         case op.GroupSend():
             name = operation.group
         case op.Answer():
-            return policy.expiry(operation.reply_channel)
+            name = operation.reply_channel
         case _:
             return CONTROL_EXPIRY
     return policy.expiry(name) if operation.expiry is None else operation.expiry
@@ -105,10 +105,13 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
         event = record.Event(content, events, operation.order, operation.state)
         return mailbox + mark, Kind.EVENT, event, expiry
     if isinstance(operation, op.Answer):
-        channel, content = operation.reply_channel, Raw(operation.content)
+        channel, expiry = operation.reply_channel, operation.expiry
         mailbox, mark, local = channel.partition("!")
+        if expiry is None:
+            expiry = policy.expiry(channel)
+        content = Raw(operation.content)
         answer = record.Answer(local, content, operation.order, operation.state)
-        return mailbox + mark, Kind.ANSWER, answer, policy.expiry(channel)
+        return mailbox + mark, Kind.ANSWER, answer, expiry
     if isinstance(operation, op.Done):
         mailbox, mark, local = operation.reply_channel.partition("!")
         done = record.Done(local, operation.order, operation.state)

@@ -127,13 +127,15 @@ class Answer(Struct, frozen=True, gc=False):
     """Put content on a reply channel and tell its owner what a `Done` tells, in one.
 
     It is a message: where that is FULL or expires, nothing of it is told. Records of
-    `LayerPolicy.version` 1 have no place for it, see `LayerPolicy.joins`.
+    version 1 have no place for it, see `LayerPolicy.answers`.
     """
 
     reply_channel: str
     content: Encoded
     order: int
     state: Encoded | None = None
+    expiry: float | None = None
+    """Seconds until nobody wants it any more; None takes the channel's own."""
 
 
 class Busy(Struct, frozen=True, gc=False):
@@ -264,15 +266,8 @@ class LayerPolicy:
         self.mailbox_lease = mailbox_lease
         self.group_expiry = group_expiry
         self.version = version
-
-    def joins(self, reply_channel: str) -> bool:
-        """Return whether a `Send` and a `Done` may be one `Answer`.
-
-        Not where a message expires before the `Done` would: its peer would wait on.
-        """
-        return self.version >= _ANSWERS_SINCE and (
-            self.expiry(reply_channel) >= CONTROL_EXPIRY
-        )
+        self.answers = version >= _ANSWERS_SINCE
+        """Whether `Answer` may be used."""
 
 
 class Receiver(ABC):

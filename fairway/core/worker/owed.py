@@ -19,7 +19,7 @@ class Owed:
         deadline: until when the host waits without a sign of life.
     """
 
-    __slots__ = ("_due", "order", "reply_channel")
+    __slots__ = ("due", "order", "reply_channel")
 
     def __init__(
         self, reply_channel: str, order: int, *, now: float, deadline: float
@@ -27,11 +27,13 @@ class Owed:
         self.reply_channel = reply_channel
         self.order = order
         # A record that waited long is short of time from its start.
-        self._due = min(now, deadline - 2 * BUSY_EVERY) + BUSY_EVERY
+        latest = deadline - 2 * BUSY_EVERY
+        self.due = (now if now < latest else latest) + BUSY_EVERY
+        """When the next sign of life is."""
 
     def busy(self, now: float) -> Busy | None:
         """Return the sign of life that is due, if one is."""
-        if now < self._due:
+        if now < self.due:
             return None
-        self._due = now + BUSY_EVERY
+        self.due = now + BUSY_EVERY
         return Busy(self.reply_channel, self.order)

@@ -11,6 +11,7 @@ import time
 
 from fairway.core.bus import record
 from fairway.core.bus.layer import (
+    CONTROL_EXPIRY,
     Answer,
     Busy,
     Delivery,
@@ -113,10 +114,9 @@ class RecordRunner:
         contents = self._contents(delivery)
         if not contents:
             return
-        if isinstance(delivery.body, record.Event):
-            owed = self._begin(delivery, delivery.body, contents, now)
-            self._consume_events(delivery, contents, owed, begins)
-            self._owed = None
+        body = delivery.body
+        if isinstance(body, record.Event):
+            self._consume_events(delivery, body, contents, now=now, begins=begins)
         else:
             self._consume_message(delivery, contents[0], begins)
 
@@ -165,12 +165,18 @@ class RecordRunner:
     def _consume_events(
         self,
         delivery: Delivery,
+        body: record.Event,
         contents: list[Content],
-        owed: Owed,
+        *,
+        now: float,
         begins: Begins,
     ) -> None:
-        body = delivery.body
-        assert isinstance(body, record.Event)
+        peer = contents[0]["reply_channel"]
+        owed = Owed(peer, body.order, now=now, deadline=delivery.deadline)
+        self._owed = owed
+        if owed.due <= now and (busy := owed.busy(now)) is not None:
+            self._out.add([busy])
+            self._out.flush()
         state = PeerState(body.state)
         for index, content in enumerate(contents):
             message = Message(content, delivery.channel, self._layer, state)
@@ -186,37 +192,21 @@ class RecordRunner:
                 changed = state.encoded() if RETRIES in contents[0] else state.changed()
                 operations = self._ending(operations, owed, changed)
             self._out.add(operations)
+        self._owed = None
 
     def _ending(
         self, operations: list[Operation], owed: Owed, state: Encoded | None
     ) -> list[Operation]:
         """End a record behind operations, with the reply where that comes last."""
-        peer, order = owed.reply_channel, owed.order
-        if operations:
-            last = operations[-1]
-            if (
-                isinstance(last, Send)
-                and last.channel == peer
-                and last.expiry is None
-                and self._layer.policy.joins(peer)
-            ):
-                return [*operations[:-1], Answer(peer, last.content, order, state)]
+        peer, order, policy = owed.reply_channel, owed.order, self._layer.policy
+        last = operations[-1] if operations and policy.answers else None
+        if isinstance(last, Send) and last.channel == peer:
+            expiry = policy.expiry(peer) if last.expiry is None else last.expiry
+            # One that expires before a `Done` would keep its peer waiting.
+            if expiry >= CONTROL_EXPIRY:
+                answer = Answer(peer, last.content, order, state, expiry)
+                return [*operations[:-1], answer]
         return [*operations, Done(peer, order, state)]
-
-    def _begin(
-        self,
-        delivery: Delivery,
-        body: record.Event,
-        contents: list[Content],
-        now: float,
-    ) -> Owed:
-        reply_channel = contents[0]["reply_channel"]
-        owed = Owed(reply_channel, body.order, now=now, deadline=delivery.deadline)
-        self._owed = owed
-        if (busy := owed.busy(now)) is not None:
-            self._out.add([busy])
-            self._out.flush()
-        return owed
 
     def _put_back(
         self, delivery: Delivery, body: record.Event, message: Message, index: int

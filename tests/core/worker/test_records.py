@@ -91,7 +91,7 @@ def echo(message: Message) -> None:
 
 ECHO = [route("websocket.receive", echo)]
 STATE = encode_content({"last": "b"})
-ANSWER = Answer("host!ada", encode_content({"text": "b"}), 1, STATE)
+ANSWER = Answer("host!ada", encode_content({"text": "b"}), 1, STATE, 60.0)
 A, B = {"order": 0, "text": "a"}, {"order": 1, "text": "b"}
 
 
@@ -123,6 +123,7 @@ def test_a_last_reply_and_the_end_of_its_record_are_one(plugins: Plugins) -> Non
     assert ending(plugins, mine) == [Answer]
     assert ending(plugins, mine, mine) == [Send, Answer]
     assert ending(plugins, ("room", "x"), mine) == [GroupSend, Answer]
+    assert ending(plugins, ("host!ada", {"expiry": 90})) == [Answer]
     assert ending(plugins, mine, version=1) == [Send, Done]
 
 
@@ -132,7 +133,7 @@ def test_another_last_operation_is_not_one_with_the_end(plugins: Plugins) -> Non
     assert ending(plugins) == [Done]
     assert ending(plugins, mine, ("room", "x")) == [Send, GroupSend, Done]
     assert ending(plugins, ("host!bob", {})) == [Send, Done]
-    assert ending(plugins, ("host!ada", {"expiry": 90})) == [Send, Done]
+    assert ending(plugins, ("host!ada", {"expiry": 30})) == [Send, Done]
 
 
 @pytest.mark.parametrize("expiry", [59.0, 60.0])
