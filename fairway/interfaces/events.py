@@ -60,6 +60,7 @@ class Events:
         self._name = spec.name
         self._ordered = spec.ordering == "peer"
         self._limits = limits
+        self._spends = spend(0.0, limits.messages_per_second, 0.0)
         self._backplane = backplane
         self._outbound = backplane.outbound
         self._filters = filters
@@ -239,7 +240,8 @@ class Events:
     def _within_rate(self, peer: LocalPeer) -> bool:
         """Count an event against its peer's rate; False when it must be dropped."""
         now = time.monotonic()
-        spent = spend(peer.used_until, self._limits.messages_per_second, now)
+        used = peer.used_until
+        spent = (used if used > now else now) + self._spends
         if spent > now + BURST:
             if peer.order is None:
                 return False
@@ -307,6 +309,7 @@ class Events:
         send = Send(
             batch.channel,
             envelope_of(peer, self._name),
+            self._expiries[batch.channel],
             events=batch.payloads,
             order=batch.order,
             state=order.state,
@@ -319,7 +322,7 @@ class Events:
     def _go_on(self, peer: LocalPeer, order: PeerOrder) -> None:
         """The peer's record has ended: send the next one, or let a closed peer go."""
         self._on_bus.pop(peer, None)
-        if not order.idle:
+        if order.line:
             self._release(peer, order)
         elif not peer.open:
             self._forget(peer)

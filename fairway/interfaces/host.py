@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import time
+import typing
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -36,12 +37,19 @@ from fairway.interfaces.replies import Replies
 from fairway.interfaces.shared import SharedReplies
 from fairway.interfaces.streams import Listening
 
-__all__ = ["ProtocolHost"]
+__all__ = ["Emit", "ProtocolHost"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger("fairway.interfaces")
+
+
+class Emit(typing.Protocol):
+    """What `Host.emit` is."""
+
+    def __call__(self, peer: Peer | None, channel: str, content: Content) -> None:
+        """Put an event on its channel."""
 
 
 class ProtocolHost:
@@ -95,6 +103,8 @@ class ProtocolHost:
             failed=failed,
             plugin=loaded.plugin,
         )
+        self.emit: Emit = cast(Emit, self._events.emit)  # without a step between
+        """Puts an event on its channel."""
         self.events: Mapping[str, int] = self._events.counts
         """How many events there were, by channel."""
         self.replies = Replies(
@@ -171,10 +181,6 @@ class ProtocolHost:
             for group in backplane.groups.leave_all(local):
                 backplane.port.post(GroupDiscard(group, local.reply_channel))
         self._events.close(local)
-
-    def emit(self, peer: Peer | None, channel: str, content: Content) -> None:
-        """Put an event on its channel."""
-        self._events.emit(cast("LocalPeer | None", peer), channel, content)
 
     async def emitted(
         self, peer: Peer | None, channel: str, content: Content

@@ -38,7 +38,7 @@ class Batch(Struct, frozen=True):
 class PeerOrder:
     """Orders one peer's events; belongs to whoever calls it, knows no time."""
 
-    __slots__ = ("_on_bus", "_waiting", "number", "size", "state")
+    __slots__ = ("_on_bus", "line", "number", "size", "state")
 
     def __init__(self) -> None:
         self.number = 0
@@ -48,22 +48,22 @@ class PeerOrder:
         self.state: Encoded | None = None
         """The peer's state as consumers left it."""
         self._on_bus: int | None = None
-        # Most peers are idle most of the time: no queue until something must wait.
-        self._waiting: deque[_Waiting] | None = None
+        self.line: deque[_Waiting] | None = None
+        """What waits; None for most peers, which are idle most of the time."""
 
     @property
     def waiting(self) -> int:
         """How many events wait."""
-        return len(self._waiting) if self._waiting else 0
+        return len(self.line) if self.line else 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is on the bus."""
-        return self._on_bus is None and not self._waiting
+        return self._on_bus is None and not self.line
 
     def pass_by(self) -> int | None:
         """Let the next event leave at once; return its order, None if it must wait."""
-        if self._on_bus is not None or self._waiting:
+        if self._on_bus is not None or self.line:
             return None
         number = self._on_bus = self.number
         self.number = number + 1
@@ -71,15 +71,15 @@ class PeerOrder:
 
     def add(self, channel: str, payload: Encoded, content: Content) -> None:
         """Append an event; its payload carries `number` as its order."""
-        if self._waiting is None:
-            self._waiting = deque()
-        self._waiting.append(_Waiting(channel, payload, content))
+        if self.line is None:
+            self.line = deque()
+        self.line.append(_Waiting(channel, payload, content))
         self.size += len(payload)
         self.number += 1
 
     def release(self) -> Batch | None:
         """Take what may leave, None while a record is on the bus or nothing waits."""
-        waiting = self._waiting
+        waiting = self.line
         if self._on_bus is not None or not waiting:
             return None
         first = waiting.popleft()
@@ -95,7 +95,7 @@ class PeerOrder:
         self.size -= size
         self._on_bus = self.number - len(waiting) - 1
         if not waiting:
-            self._waiting = None
+            self.line = None
         return Batch(first.channel, tuple(payloads), tuple(contents), self._on_bus)
 
     def ended(self, order: int) -> bool:

@@ -64,7 +64,8 @@ class Post(Struct, eq=False):
 
     def __call__(self, outcome: Outcome) -> None:
         """Take what became of it; the object itself spares a closure per event."""
-        why = NOT_TAKEN.get(outcome)
+        # Asked first, because an enumeration's members are hashed in Python.
+        why = None if outcome is Outcome.ACCEPTED else NOT_TAKEN.get(outcome)
         if why is None:
             if self.peer is not None:
                 self.peer.sent = self.operation.order

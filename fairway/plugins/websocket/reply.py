@@ -34,12 +34,11 @@ def plain_message(content: Content) -> SendText | SendBytes | None:
     What every open connection does with such a reply is the same, so that a frame may
     be built once for all of them.
     """
-    if len(content) != 1:
-        return None
-    match content:
-        case {"text": str() as text}:
+    if len(content) == 1:
+        text, data = content.get("text"), content.get("bytes")
+        if isinstance(text, str):
             return SendText(text)
-        case {"bytes": bytes() as data}:
+        if isinstance(data, bytes):
             return SendBytes(data)
     return None
 
