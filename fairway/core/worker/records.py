@@ -81,7 +81,12 @@ class RecordRunner:
             if now - self._ended > _LONG_IDLE:
                 databases.close_old()
             try:
-                self._consume(delivery, now, begins)
+                if not (contents := self._contents(delivery)):
+                    return
+                if isinstance(delivery.body, record.Event):
+                    self._consume_events(delivery, contents, now, begins)
+                else:
+                    self._consume_message(delivery, contents[0], begins)
             finally:
                 databases.close_old()
                 self._ended = time.monotonic()
@@ -110,16 +115,6 @@ class RecordRunner:
         """End: close the thread's database connections."""
         databases.leave()
 
-    def _consume(self, delivery: Delivery, now: float, begins: Begins) -> None:
-        contents = self._contents(delivery)
-        if not contents:
-            return
-        body = delivery.body
-        if isinstance(body, record.Event):
-            self._consume_events(delivery, body, contents, now=now, begins=begins)
-        else:
-            self._consume_message(delivery, contents[0], begins)
-
     def _contents(self, delivery: Delivery) -> list[Content]:
         """Return the content of each message in a record; none if it is unreadable."""
         body = delivery.body
@@ -131,6 +126,9 @@ class RecordRunner:
             envelope = decode_content(body.envelope)
             if not isinstance(envelope.get("reply_channel"), str):
                 raise ValueError("an event without a reply channel")
+            if len(body.events) == 1:
+                envelope.update(decode_content(body.events[0]))
+                return [envelope]
             return [envelope | decode_content(event) for event in body.events]
         except ValueError as error:
             self._layer.drops.add(delivery.channel, Drop.INVALID, detail=str(error))
@@ -165,12 +163,12 @@ class RecordRunner:
     def _consume_events(
         self,
         delivery: Delivery,
-        body: record.Event,
         contents: list[Content],
-        *,
         now: float,
         begins: Begins,
     ) -> None:
+        body = delivery.body
+        assert isinstance(body, record.Event)
         peer = contents[0]["reply_channel"]
         owed = Owed(peer, body.order, now=now, deadline=delivery.deadline)
         self._owed = owed
