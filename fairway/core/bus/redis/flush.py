@@ -129,9 +129,12 @@ class Flush:
     def finish(self, answers: Sequence[Answer]) -> list[Outcome]:
         """Return what became of each operation."""
         for push, answer in zip(self._pushes, answers, strict=True):
-            if isinstance(answer, list):
+            # Without groups each operation has this one step: nothing to join it to.
+            if answer == 0 and not self._asked:
                 self.written = True
-                self._appended(push, answer)
+            elif isinstance(answer, int | list):
+                self.written = True
+                self._appended(push, answer or [0, 0])
             else:
                 outcome = self._outcome(answer)
                 for owner in push.owners:
@@ -249,8 +252,7 @@ class Flush:
         if expired:
             self.dropped.append((push.queue, Drop.EXPIRED, expired))
         if not lapsed and not left_out:
-            # Without groups each operation has this one step: nothing to join it to.
-            for owner in push.owners if self._asked else ():
+            for owner in push.owners:
                 self._note(owner, Outcome.ACCEPTED)
             return
         refused = set(left_out)

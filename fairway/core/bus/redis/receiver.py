@@ -45,15 +45,18 @@ have taken messages for it."""
 _DEAD = 3.0
 """Seconds after which a connection without an answer is given up."""
 _SHORTEST_CONNECT = 0.5
+_ELSEWHERE = 1 / 8
+"""Of a take, what stays free for other queues than the first that holds something."""
 _SHORTEST_WAIT = 0.001
 """Below that BLMPOP would wait forever."""
 
 
 class RedisReceiver(Receiver):
-    """Takes by BLMPOP, and by a script from all other queues where something waits.
+    """Takes by BLMPOP, and by a script from all queues where several are busy.
 
-    EXISTS in the same write says whether it does; for as long as several queues are
-    busy, or one holds more than a take, the script goes along at once.
+    LMPOP in the same write begins at the other end of the queues. So what it finds
+    says whether several are busy; for as long as that is so, the script goes along at
+    once. The queues stand in the order in which they were served last.
 
     `wake` pushes on a list of this receiver's own, in front of its queues. Unlike
     CLIENT UNBLOCK that cannot come too early: who is not blocked yet finds it.
@@ -202,31 +205,23 @@ class RedisReceiver(Receiver):
         now = time.monotonic()
         wait = min(slice_of(self._bus.policy.mailbox_lease), end - now)
         commands = self._leases(link, now)
-        queues = list(self._names)
-        # Room for one message of each other queue.
-        first = limit + 1 - len(queues)
-        if self._crowded or first < 1:
-            first = 1
+        queues, first = list(self._names), 0
         if wait >= _SHORTEST_WAIT:
+            first = 1 if self._crowded else _first_share(limit, len(queues))
             keys = [link.keys.bell(self._token), *queues]
             blocking: Command = ("BLMPOP", f"{wait:.3f}", len(keys), *keys)
             commands.append((*blocking, "LEFT", "COUNT", first))
-            limit -= first
         # From the other end: the queue that BLMPOP took from comes last.
         queues.reverse()
-        if first > 1 and wait >= _SHORTEST_WAIT and len(queues) > 1:
-            commands.append(("EXISTS", *queues))
-        elif limit > 0:
-            commands.append(GATHER(queues, limit))
+        if limit > first:
+            if self._crowded or not first:
+                commands.append(GATHER(queues, limit - first))
+            else:
+                other = ("LMPOP", len(queues), *queues)
+                commands.append((*other, "LEFT", "COUNT", limit - first))
         self._asked = queues
         self._asked_until = now + max(wait, 0.0)
-        self._rotate()
         return commands
-
-    def _rotate(self) -> None:
-        # Matters to takes that are smaller than the number of busy channels.
-        first = next(iter(self._names))
-        self._names[first] = self._names.pop(first)
 
     def _leases(self, link: Link, now: float) -> list[Command]:
         lease = self._bus.policy.mailbox_lease
@@ -254,19 +249,19 @@ class RedisReceiver(Receiver):
         """Read the answers to a take, and what it left in other queues."""
         asked, self._asked = self._asked, []
         served = self._read(link, answers, asked)
-        # The answer of EXISTS: how many queues hold something still.
-        left = sum(answer for answer in answers if isinstance(answer, int))
         room = limit - len(self._surplus)
-        if left and room > 0:
+        if len(served) > 1 and room > 0 and not self._crowded:
             gather = [GATHER(asked, room)]
             deadline = time.monotonic() + _DEAD
             served |= self._read(
                 link, checked(link.exchange(gather, deadline), link.failure), asked
             )
-        self._crowded = len(served) > 1 or len(self._surplus) >= limit
+        self._crowded = len(served) > 1
+        for key in served:
+            self._names[key] = self._names.pop(key)
 
     def _read(self, link: Link, answers: list[Answer], asked: list[str]) -> set[str]:
-        """Read the records in answers and return the queues that they come from."""
+        """Read the records in answers and return the lists that they come from."""
         now = time.monotonic()
         served: set[str] = set()
         for answer in answers:
@@ -274,11 +269,11 @@ class RedisReceiver(Receiver):
                 raise LinkDown(explain(answer))
             if not isinstance(answer, list):
                 continue
-            # [key, records] of BLMPOP, [index, records, index, records, ...] of GATHER.
+            # [key, records] of a pop, [index, records, index, records, ...] of GATHER.
             for where, records in zip(answer[::2], answer[1::2], strict=True):
                 key = asked[where] if isinstance(where, int) else where.decode()
                 if (name := self._names.get(key)) is not None:
-                    served.add(name)
+                    served.add(key)
                     self._surplus += read_records(
                         name, records, link.clock, drops=self._bus.drops, now=now
                     )
@@ -312,3 +307,8 @@ class RedisReceiver(Receiver):
         with suppress(OSError):
             while self._bell.recv(4096):
                 pass
+
+
+def _first_share(limit: int, queues: int) -> int:
+    """Return how much of a take may come from the first queue that holds something."""
+    return limit - min(queues - 1, max(1, int(limit * _ELSEWHERE))) if limit > 1 else 1

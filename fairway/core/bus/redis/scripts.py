@@ -61,38 +61,51 @@ end
 """
 
 PUSH = Script(
-    _TRIM
-    + """
+    """
 -- Append records to a list, as many as it has room for.
 -- KEYS: 1 the list; 2 the lease without which GROUP records (kind 3) stay out, optional
 -- ARGV: 1 capacity; 2 the list's time to live in ms; 3... records
--- Answer: {expired records that were dropped, 1 if the lease is missing, and then the
+-- Answer: 0 if all records were appended to a list with room for them, or else
+--   {expired records that were dropped, 1 if the lease is missing, and then the
 --   index (from 0) of each record that stayed out}
 -- Records of control (kind 4 and above but 11, ANSWER) may fill twice the capacity.
-local list, capacity = KEYS[1], tonumber(ARGV[1])
-local length, count = redis.call('LLEN', list), #ARGV - 2
+local list, capacity, count = KEYS[1], tonumber(ARGV[1]), #ARGV - 2
 local lapsed = KEYS[2] and redis.call('EXISTS', KEYS[2]) == 0
+local length = 0
+if not lapsed then
+  length = redis.call('RPUSH', list, unpack(ARGV, 3))
+  if length == count and length <= capacity then
+    redis.call('PEXPIRE', list, ARGV[2])
+    return 0
+  elseif length <= capacity then
+    redis.call('PEXPIRE', list, ARGV[2], 'GT')
+    return 0
+  end
+  -- Nobody has seen them yet: one by one, after what expired has made room.
+  redis.call('LTRIM', list, 0, -count - 1)
+  length = length - count
+else
+  length = redis.call('LLEN', list)
+end
+"""
+    + _TRIM
+    + """
 local dropped = 0
 if length + count > capacity then
   dropped = trim(list, length + count - capacity)
   length = length - dropped
 end
-local answer = {dropped, lapsed and 1 or 0}
-if not lapsed and length + count <= capacity then
-  redis.call('RPUSH', list, unpack(ARGV, 3))
-else
-  local taken = {}
-  for index = 3, #ARGV do
-    local kind = string.byte(ARGV[index], 2)
-    local room = kind >= 4 and kind ~= 11 and capacity * 2 or capacity
-    if length + #taken < room and not (lapsed and kind == 3) then
-      taken[#taken + 1] = ARGV[index]
-    else
-      answer[#answer + 1] = index - 3
-    end
+local answer, taken = {dropped, lapsed and 1 or 0}, {}
+for index = 3, #ARGV do
+  local kind = string.byte(ARGV[index], 2)
+  local room = kind >= 4 and kind ~= 11 and capacity * 2 or capacity
+  if length + #taken < room and not (lapsed and kind == 3) then
+    taken[#taken + 1] = ARGV[index]
+  else
+    answer[#answer + 1] = index - 3
   end
-  if #taken > 0 then redis.call('RPUSH', list, unpack(taken)) end
 end
+if #taken > 0 then redis.call('RPUSH', list, unpack(taken)) end
 if length == 0 then
   redis.call('PEXPIRE', list, ARGV[2])
 else
