@@ -33,6 +33,8 @@ __all__ = ["GROUP_TTL", "Flush"]
 
 GROUP_TTL = 15 * 60.0
 """Seconds that a group's sets live after they were last written; renewed by repairs."""
+_ALL_IN = (0, 0)
+"""What a push answers with 0: nothing had expired, the lease was there, all stayed."""
 _PUSH_RECORDS = 500
 """Records of one script call, so that none holds the server for long."""
 _PUSH_BYTES = 8 * 1024 * 1024
@@ -129,12 +131,9 @@ class Flush:
     def finish(self, answers: Sequence[Answer]) -> list[Outcome]:
         """Return what became of each operation."""
         for push, answer in zip(self._pushes, answers, strict=True):
-            # Without groups each operation has this one step: nothing to join it to.
-            if answer == 0 and not self._asked:
+            if answer == 0 or isinstance(answer, list):
                 self.written = True
-            elif isinstance(answer, int | list):
-                self.written = True
-                self._appended(push, answer or [0, 0])
+                self._appended(push, answer or _ALL_IN)
             else:
                 outcome = self._outcome(answer)
                 for owner in push.owners:
@@ -247,12 +246,13 @@ class Flush:
         life = int((push.life + 1.0) * 1000)
         return PUSH(keys, capacity, life, *push.records)
 
-    def _appended(self, push: _Push, answer: list[int]) -> None:
+    def _appended(self, push: _Push, answer: Sequence[int]) -> None:
         expired, lapsed, *left_out = answer
         if expired:
             self.dropped.append((push.queue, Drop.EXPIRED, expired))
         if not lapsed and not left_out:
-            for owner in push.owners:
+            # Without groups each operation has this one step: nothing to join it to.
+            for owner in push.owners if self._asked else ():
                 self._note(owner, Outcome.ACCEPTED)
             return
         refused = set(left_out)

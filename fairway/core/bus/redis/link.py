@@ -13,6 +13,7 @@ from fairway.core.bus.redis.address import Address
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.greeting import greeting, read_greeting
 from fairway.core.bus.redis.resp import (
+    TIME,
     Answer,
     Answers,
     Command,
@@ -50,6 +51,7 @@ class Link:
         self._come: list[Answer] = []
         self._expected = 0
         self._sent = 0.0
+        self._timed = False
         self._incoming = select.poll()
         self._incoming.register(self._socket, select.POLLIN)
         self._belled: select.poll | None = None
@@ -81,8 +83,8 @@ class Link:
         missing = Missing.NO_ANSWER
         try:
             self.write([*commands, *behind], deadline)
-            # Without anything behind them the time comes with the answers.
-            if self._fetch(count if behind else count + 1, deadline):
+            # Without anything behind them all that was written is answered now.
+            if self._fetch(count if behind else self._expected, deadline):
                 come = self._come[:count]
                 del self._come[:count]
                 self._expected -= count
@@ -107,10 +109,13 @@ class Link:
         if self.closed:
             raise LinkDown(self.failure or "closed")
         self._come = []
-        self._expected = len(commands) + 1
-        unsent = memoryview(pack([*commands, ("TIME",)]))
-        size = len(unsent)
         self._sent = time.monotonic()
+        self._timed = self.clock.wants(self._sent)
+        if self._timed:
+            commands = [*commands, TIME]
+        self._expected = len(commands)
+        unsent = memoryview(pack(commands))
+        size = len(unsent)
         while unsent:
             try:
                 unsent = unsent[self._socket.send(unsent) :]
@@ -181,10 +186,10 @@ class Link:
 
     def _finish(self) -> list[Answer]:
         """Return the answers that have come, all of them, without the time."""
-        *answers, moment = self._come
-        if isinstance(moment, list):
+        answers = self._come
+        if self._timed and isinstance(moment := answers.pop(), list):
             self.clock.observe(self._sent, self.heard, moment)
-        self._come, self._expected = [], 0
+        self._come, self._expected, self._timed = [], 0, False
         return answers
 
     def _wait(

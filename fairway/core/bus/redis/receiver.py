@@ -217,8 +217,8 @@ class RedisReceiver(Receiver):
             if self._crowded or not first:
                 commands.append(GATHER(queues, limit - first))
             else:
-                other = ("LMPOP", len(queues), *queues)
-                commands.append((*other, "LEFT", "COUNT", limit - first))
+                other: Command = ("LMPOP", len(queues), *queues, "LEFT")
+                commands.append((*other, "COUNT", limit - first))
         self._asked = queues
         self._asked_until = now + max(wait, 0.0)
         return commands

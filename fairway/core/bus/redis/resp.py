@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import hiredis
 
 __all__ = [
+    "TIME",
     "Answer",
     "Answers",
     "Command",
@@ -26,6 +27,9 @@ Command: TypeAlias = tuple[str | bytes | int | float, ...]
 Answer: TypeAlias = Any
 """bytes, int, None, a list of these, a `ReplyError`, or a `Missing`."""
 ReplyError = hiredis.ReplyError
+
+TIME: Command = ("TIME",)
+"""Asks for the server's clock."""
 
 _NOT_YET = object()
 _REFUSALS = frozenset(

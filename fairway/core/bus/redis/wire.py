@@ -14,6 +14,7 @@ from fairway.core.bus.redis.greeting import CONNECT_TIMEOUT, greeting, read_gree
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.link import reason_of
 from fairway.core.bus.redis.resp import (
+    TIME,
     Answer,
     Answers,
     Command,
@@ -31,10 +32,11 @@ _CLOSED = "the server closed the connection"
 
 
 class _Exchange:
-    __slots__ = ("answers", "deadline", "done", "expected", "sent")
+    __slots__ = ("answers", "deadline", "done", "expected", "sent", "timed")
 
     def __init__(self, expected: int, done: Done, sent: float, deadline: float) -> None:
         self.expected = expected
+        self.timed = False
         self.done = done
         self.sent = sent
         self.deadline = deadline
@@ -71,8 +73,13 @@ class Wire(asyncio.Protocol):
             self._loop.call_soon(done, missing)
             return
         now = time.monotonic()
-        self._waiting.append(_Exchange(len(commands) + 1, done, now, now + timeout))
-        self._transport.write(pack([*commands, ("TIME",)]))
+        exchange = _Exchange(len(commands), done, now, now + timeout)
+        if self.clock.wants(now):
+            exchange.timed = True
+            exchange.expected += 1
+            commands = [*commands, TIME]
+        self._waiting.append(exchange)
+        self._transport.write(pack(commands))
         if self._watch is None:
             self._watch = self._loop.call_later(timeout, self._look)
 
@@ -139,13 +146,13 @@ class Wire(asyncio.Protocol):
             self.lost.set_result(None)
         while self._waiting:
             exchange = self._waiting.popleft()
-            count = exchange.expected - 1
+            count = exchange.expected - exchange.timed
             come = exchange.answers[:count]
             exchange.done(come + [Missing.NO_ANSWER] * (count - len(come)))
 
     def _complete(self, exchange: _Exchange) -> None:
-        *answers, moment = exchange.answers
-        if isinstance(moment, list):
+        answers = exchange.answers
+        if exchange.timed and isinstance(moment := answers.pop(), list):
             self.clock.observe(exchange.sent, self.heard, moment)
         exchange.done(answers)
 
