@@ -2,8 +2,9 @@
 
 One thread leads: it takes a batch and runs short consumers itself, so that most
 messages change no thread. Before a consumer that usually runs for long it hands the
-lead to the heir. The heir watches: when a consumer runs for longer than was expected,
-it sends the replies that are ready and takes over the lead and the rest of the batch.
+lead to the heir. The heir waits for an alarm that the leader puts off as it goes on:
+when a consumer runs for longer than was expected, the heir sends the replies that are
+ready and takes over the lead and the rest of the batch.
 
 There is one thread more than may consume, so that somebody watches even then. The
 leader takes only while that is so; what it took is finished by the watcher itself,
@@ -12,26 +13,25 @@ should it come to that. With `threads` = 1 the watcher sees to replies only.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from fairway.core.bus.layer import Delivery, Receiver
+from fairway.core.worker.alarm import make_alarm
 from fairway.core.worker.flush import Out
 from fairway.core.worker.loop import Consume
-from fairway.core.worker.pace import HORIZON, Pace
+from fairway.core.worker.pace import HORIZON, SHORT, Pace
 
 __all__ = ["CrewLoop"]
 
-_ALARM = HORIZON / 2
-"""Seconds after which the heir takes over from a leader that consumes. A reply may
-have been ready for as long again when that began: together what it may wait."""
-_QUIET = 10
-"""Looks at a leader that does not consume, before the heir sleeps until it does."""
+_PATIENCE = HORIZON / 2
+"""Seconds after which the heir takes over from a leader that consumes."""
 
 
 class CrewLoop:
@@ -57,16 +57,15 @@ class CrewLoop:
         self._takes_over = len(crew) > 1 + self.SPARE
         # The leader's own; whoever becomes the leader goes on with it.
         self._batch: deque[Delivery] = deque()
-        # Guards the three below. Who leads, and whether its consumer has ended, is one
+        # Guards the four below. Who leads, and whether its consumer has ended, is one
         # decision: otherwise two might lead.
         self._mutex = threading.Lock()
         self._leader: Consume | None = None
         self._started = 0.0
         self._followers = 0
+        self._alarm = make_alarm()
         # Followers queue up for it; who has it is the heir.
         self._heirship = threading.Lock()
-        self._heir_bell: SimpleQueue[None] = SimpleQueue()
-        self._asleep = False
         self._room_bell: SimpleQueue[None] = SimpleQueue()
         self._take_line = threading.Lock()
         self._stopping = threading.Event()
@@ -132,36 +131,25 @@ class CrewLoop:
         if not self.taking:
             self._room_bell.put(None)
         with self._heirship:
-            quiet = 0
             while not self._succeeds(me):
+                self._alarm.wait()
                 started = self._started
-                if not self._watch(started, asleep=quiet > _QUIET):
-                    quiet = 0
-                elif not started:
-                    quiet += 1
-                elif self._started == started:
-                    quiet = 0
-                    self._out.flush()
-                    if self._takes_over and self._succeeds(me, started):
-                        break
+                if not started:
+                    continue
+                self._out.flush()
+                if self._is_late(started) and self._succeeds(me, started):
+                    break
 
-    def _watch(self, started: float, *, asleep: bool) -> bool:
-        """Wait for the bell, or until it is time to look; return whether it is."""
-        if asleep:
-            # Set before looking, and read by the leader after it began: whichever
-            # comes last sees the other.
-            self._asleep = True
-            if not self._started:
-                self._heir_bell.get()
-            self._asleep = False
+    def _is_late(self, started: float) -> bool:
+        """Return whether to take over; if it is too early, have the alarm say when."""
+        if not self._takes_over:
             return False
-        wait = started + _ALARM - time.monotonic() if started else _ALARM
-        try:
-            # What has been watched for long is looked at now and then.
-            self._heir_bell.get(timeout=wait if wait > 0 else _ALARM)
-        except Empty:
-            return True
-        return False
+        with self._mutex:
+            end = started + _PATIENCE
+            late = time.monotonic() >= end
+            if not late and self._started == started:
+                self._alarm.set(end)
+        return late
 
     def _succeeds(self, me: Consume, started: float | None = None) -> bool:
         """Become the leader if there is none, or it has consumed since `started`."""
@@ -194,7 +182,7 @@ class CrewLoop:
             if not leads:
                 self._out.flush()
                 return True
-            if self._out.age() > _ALARM:
+            if time.monotonic() > self._out.since + HORIZON:
                 self._out.flush()
 
     def _take(self) -> bool:
@@ -222,19 +210,20 @@ class CrewLoop:
 
     def _begins(self, me: Consume, kind: int) -> None:
         """A consumer is about to run; called by the thread that will run it."""
-        is_long = self._pace.is_long(kind)
-        if is_long and self._takes_over and self._followers > 1:
+        usual = self._pace.usual(kind)
+        if usual > SHORT and self._takes_over and self._followers > 1:
             self._resign(me)
-        if is_long or self._leader is not me:
-            # A ready reply does not wait for this one.
+        now, due = time.monotonic(), self._out.since + HORIZON
+        if usual > SHORT or self._leader is not me or now + 2 * usual > due:
+            # A ready reply does not wait for this one. A flush is no running time.
             self._out.flush()
+            now, due = time.monotonic(), math.inf
         with self._mutex:
             if self._leader is not me:
                 return
-            # Read last: a flush is no running time.
-            self._started = time.monotonic()
-        if self._asleep:
-            self._heir_bell.put(None)
+            self._started = now
+            if self._alarm.at < now + _PATIENCE:
+                self._alarm.set(min(due, now + HORIZON))
 
     def _resign(self, me: Consume) -> None:
         """Leave the lead to the heir, unless another one has it already."""
@@ -243,4 +232,4 @@ class CrewLoop:
                 return
             self._leader = None
             self._started = 0.0
-        self._heir_bell.put(None)
+            self._alarm.set(time.monotonic())

@@ -7,6 +7,7 @@ overtake each other.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -74,7 +75,8 @@ class Out:
         self._kept: list[_Lot] = []
         self._again = 0.0
         self._line = threading.Lock()
-        self._since = 0.0
+        self.since = math.inf
+        """Local time since when something has been ready; infinite if nothing is."""
 
     def add(
         self, operations: Sequence[Operation], otherwise: Sequence[Operation] = ()
@@ -86,12 +88,8 @@ class Out:
         """
         if operations:
             if not self._ready:
-                self._since = time.monotonic()
+                self.since = time.monotonic()
             self._ready.append(_Lot(operations, otherwise))
-
-    def age(self) -> float:
-        """Return for how many seconds something has been ready; 0 if nothing is."""
-        return time.monotonic() - self._since if self._ready else 0.0
 
     def flush(self) -> None:
         """Write what is ready, unless another thread is about to."""
@@ -143,6 +141,8 @@ class Out:
         return bool(self._kept) and time.monotonic() >= self._again
 
     def _take(self) -> list[_Lot]:
+        # Before: what is added meanwhile goes along, what is added after sets it anew.
+        self.since = math.inf
         lots, self._kept = self._kept, []
         while self._ready:
             lots.append(self._ready.popleft())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HORIZON", "Pace"]
+__all__ = ["HORIZON", "SHORT", "Pace"]
 
 MOST = 64
 """Messages in one take."""
@@ -44,6 +44,13 @@ class Pace:
         # Down at once, up slowly: waiting for the interpreter makes nobody long.
         more = seconds - usual[kind]
         usual[kind] += more if more < 0 else more * _WEIGHT
+
+    def usual(self, kind: int) -> float:
+        """Return for how many seconds consumers of this kind usually run; 0 if unknown.
+
+        What they need at least, rather: see `add`.
+        """
+        return self._usual[kind % _KINDS]
 
     def is_long(self, kind: int) -> bool:
         """Return whether consumers of this kind usually run for long."""
