@@ -8,7 +8,6 @@ work to find that out. The kernel's timer is moved by a system call, and nobody 
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 import time
@@ -27,7 +26,7 @@ class Alarm(typing.Protocol):
     """Goes off once each time that it was set; one thread waits for it."""
 
     at: float
-    """When it goes off or went off, in local time."""
+    """When it goes off or went off, in local time; 0 before the first time."""
 
     def set(self, at: float) -> None:
         """Have it go off at a local time, and not when it was set for before.
@@ -47,7 +46,7 @@ class TimerAlarm:
     """
 
     def __init__(self) -> None:
-        self.at = math.inf
+        self.at = 0.0
         # The calls are short: the interpreter is kept.
         self._libc = ctypes.PyDLL(None, use_errno=True)
         # Every how many seconds and nanoseconds, and first when.
@@ -74,8 +73,8 @@ class PollingAlarm:
     """For other systems: a wait that ends too early goes on."""
 
     def __init__(self) -> None:
-        self.at = math.inf
-        self._heard = math.inf
+        self.at = 0.0
+        self._heard = 0.0
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     def set(self, at: float) -> None:
