@@ -1,0 +1,111 @@
+"""The alarm of a crew: put off without a wake, never lost, in both kinds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from fairway.core.consumer.message import Message
+from fairway.core.consumer.routing import route
+from fairway.core.worker import crew
+from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
+from fairway.core.worker.crew import CrewLoop
+from tests.core.worker.conftest import Host, MakeWorker
+from tests.support.waiting import wait_until
+
+KINDS = [PollingAlarm, *([TimerAlarm] if sys.platform == "linux" else [])]
+
+
+@pytest.fixture(params=KINDS)
+def alarm(request: pytest.FixtureRequest) -> Alarm:
+    made: Alarm = request.param()
+    return made
+
+
+@pytest.fixture
+def watcher() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
+
+
+def hears(watcher: ThreadPoolExecutor, alarm: Alarm, since: float) -> Future[float]:
+    """Wait in another thread until the alarm says that `since` has passed."""
+
+    def wait() -> float:
+        while time.monotonic() < since:
+            alarm.wait()
+        return time.monotonic()
+
+    return watcher.submit(wait)
+
+
+def test_who_waits_wakes_when_it_goes_off(
+    alarm: Alarm, watcher: ThreadPoolExecutor
+) -> None:
+    for _ in range(20):
+        end = time.monotonic() + 0.002
+        heard = hears(watcher, alarm, end)
+
+        alarm.set(end)
+
+        assert heard.result(20) >= end
+
+
+def test_it_can_be_put_off_and_brought_forward(
+    alarm: Alarm, watcher: ThreadPoolExecutor
+) -> None:
+    began = time.monotonic()
+    heard = watcher.submit(alarm.wait)
+    for step in range(20):
+        alarm.set(began + 600 + step)
+    assert not heard.done()
+
+    alarm.set(time.monotonic())
+
+    heard.result(20)
+    assert time.monotonic() < began + 600
+
+
+def test_what_it_said_before_anybody_waited_is_heard(
+    alarm: Alarm, watcher: ThreadPoolExecutor
+) -> None:
+    for _ in range(20):
+        alarm.set(time.monotonic())
+
+        watcher.submit(alarm.wait).result(20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_crew_shares_its_work_with_either(
+    kind: type[Alarm],
+    make_worker: MakeWorker,
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "make_alarm", kind)
+    gate = threading.Event()
+    inside: list[str] = []
+
+    def consume(message: Message) -> None:
+        text = message.text
+        if text.startswith("wait"):
+            inside.append(text)
+            gate.wait(20)
+        message.reply_channel.send({"text": text})
+
+    make_worker([route("websocket.receive", consume)], loop=CrewLoop)
+    for number in range(7):
+        host.emit(f"wait{number}", {"order": 0, "text": f"wait{number}"})
+    wait_until(lambda: len(inside) == 7)
+
+    for number in range(30):
+        host.emit(f"fast{number}", {"order": 0, "text": f"fast{number}"})
+
+    assert len(host.replies(30)) == 30
+    gate.set()
+    host.replies(37)
