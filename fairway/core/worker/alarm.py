@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 import time
 import typing
 import weakref
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-__all__ = ["Alarm", "PollingAlarm", "TimerAlarm", "make_alarm"]
+__all__ = ["Alarm", "PollingAlarm", "TimerAlarm"]
 
 _MONOTONIC = 1
 _ABSOLUTE = 1
@@ -91,8 +90,3 @@ class PollingAlarm:
             with suppress(Empty):
                 self._bell.get(timeout=left)
         self._heard = at
-
-
-def make_alarm() -> Alarm:
-    """Return the best kind that this system has."""
-    return TimerAlarm() if sys.platform == "linux" else PollingAlarm()

@@ -14,6 +14,7 @@ should it come to that. With `threads` = 1 the watcher sees to replies only.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from fairway.core.bus.layer import Delivery, Receiver
-from fairway.core.worker.alarm import make_alarm
+from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
 from fairway.core.worker.flush import Out
 from fairway.core.worker.loop import Consume
 from fairway.core.worker.pace import HORIZON, SHORT, Pace
@@ -38,6 +39,8 @@ class CrewLoop:
     """See the module; `Loop` says what the methods promise."""
 
     SPARE = 1
+    ALARM: Callable[[], Alarm] = TimerAlarm if sys.platform == "linux" else PollingAlarm
+    """What wakes the heir."""
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class CrewLoop:
         self._leader: Consume | None = None
         self._started = 0.0
         self._followers = 0
-        self._alarm = make_alarm()
+        self._alarm = self.ALARM()
         # Followers queue up for it; who has it is the heir.
         self._heirship = threading.Lock()
         self._room_bell: SimpleQueue[None] = SimpleQueue()

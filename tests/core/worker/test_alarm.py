@@ -12,7 +12,6 @@ import pytest
 
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route
-from fairway.core.worker import crew
 from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
 from fairway.core.worker.crew import CrewLoop
 from tests.core.worker.conftest import Host, MakeWorker
@@ -85,9 +84,10 @@ def test_a_crew_shares_its_work_with_either(
     kind: type[Alarm],
     make_worker: MakeWorker,
     host: Host,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(crew, "make_alarm", kind)
+    class Crew(CrewLoop):
+        ALARM = kind
+
     gate = threading.Event()
     inside: list[str] = []
 
@@ -98,7 +98,7 @@ def test_a_crew_shares_its_work_with_either(
             gate.wait(20)
         message.reply_channel.send({"text": text})
 
-    make_worker([route("websocket.receive", consume)], loop=CrewLoop)
+    make_worker([route("websocket.receive", consume)], loop=Crew)
     for number in range(7):
         host.emit(f"wait{number}", {"order": 0, "text": f"wait{number}"})
     wait_until(lambda: len(inside) == 7)
