@@ -79,7 +79,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             self.host.drop(kit.Drop.UNAVAILABLE)
 
     async def _run(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = task = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self.config.concurrency):
                 tasks.create_task(self._hand_on())
@@ -87,6 +87,9 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             while True:
                 if await self._serve():
                     pause = _PAUSE
+                # A connection that breaks while this is cancelled hides that.
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
