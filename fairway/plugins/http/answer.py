@@ -12,8 +12,10 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
+from msgspec import Struct
+
 from fairway.kit import LocalProtocolError
-from fairway.plugins.http.head import Head
+from fairway.plugins.http.remembered import Remembered
 
 __all__ = ["Answer", "phrase", "plain_text"]
 
@@ -22,8 +24,7 @@ _STATUS_LINES = {
     status: b"HTTP/1.1 %d %b\r\n" % (status, name.encode("ascii"))
     for status, name in _PHRASES.items()
 }
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL_BYTES = bytes({*range(32), 0x7F} - set(b"\t\r\n"))
+_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): [\t\x20-\x7e\x80-\xff]*\r\n")
 _FRAMING = frozenset(
     {
         b"connection",
@@ -31,6 +32,7 @@ _FRAMING = frozenset(
         b"date",
         b"keep-alive",
         b"server",
+        b"set-cookie",
         b"trailer",
         b"transfer-encoding",
     }
@@ -52,35 +54,22 @@ TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 BINARY = (b"Content-Type", b"application/octet-stream")
 
 
-class Answer:
-    """One response: head first, then parts, then the end.
+class Answer(Struct, eq=False, gc=False):
+    """One response: head first, then parts, then the end."""
 
-    Args:
-        head: of the request it answers; None when that could not be read.
-        server: value of the header `Server`, empty for none.
-    """
-
-    __slots__ = (
-        "_bodiless",
-        "_chunked",
-        "_left",
-        "_server",
-        "_version",
-        "close",
-        "status",
-    )
-
-    def __init__(self, head: Head | None, server: bytes) -> None:
-        self.status = 0
-        """What was answered, 0 before the head."""
-        self.close = head is None or not head.keep_alive
-        """Whether the connection ends with this response; final after `begin`."""
-        self._version = "1.1" if head is None else head.http_version
-        self._bodiless = head is not None and head.method == "HEAD"
-        self._server = server
-        self._chunked = False
-        # Bytes that the body must still have, None when nobody said.
-        self._left: int | None = None
+    version: str = "1.1"
+    """Of the request."""
+    bodiless: bool = False
+    """Whether no body is written, whatever it is said to be."""
+    server: bytes = b""
+    """The field `Server` with its line end, empty for none."""
+    close: bool = True
+    """Whether the connection ends with this response; final after `begin`."""
+    status: int = 0
+    """What was answered, 0 before the head."""
+    _chunked: bool = False
+    # Bytes that the body must still have, None when nobody said.
+    _left: int | None = None
 
     def begin(
         self,
@@ -102,36 +91,30 @@ class Answer:
             raise LocalProtocolError("the answer has a status already")
         if type(status) is not int or not 200 <= status <= 599:
             raise LocalProtocolError(f"{status!r} is no status of an answer")
-        fields = _Fields(headers)
-        close = self.close or fields.close
-        bodiless = self._bodiless or status in (204, 304)
-        lines = [status_line(status), fields.block]
-        if not fields.has_date:
+        lines = [status_line(status)]
+        framing = _add_fields(lines, headers)
+        if b"date" not in framing:
             lines.append(_date_line(int(now)))
-        if self._server and not fields.has_server:
-            lines.append(b"Server: %b\r\n" % self._server)
-        length = fields.length
-        if body is not None and not bodiless:
-            if length is not None and length != len(body):
-                raise LocalProtocolError(
-                    f"Content-Length is {length}, the content has {len(body)} bytes"
-                )
-            length = len(body)
-        elif body and length is None and status != 304:
-            length = len(body)
+        if self.server and b"server" not in framing:
+            lines.append(self.server)
+        close = self.close
+        if b"connection" in framing:
+            close = close or b"close" in framing[b"connection"].lower()
+        bodiless = self.bodiless or status in (204, 304)
+        length = _length_of(status, framing, body, bodiless=bodiless)
         chunked = False
-        if length is not None and status != 204:
+        if length is not None:
             lines.append(b"Content-Length: %d\r\n" % length)
         elif body is None and not bodiless:
-            chunked = self._version == "1.1"
+            chunked = self.version == "1.1"
             if chunked:
                 lines.append(b"Transfer-Encoding: chunked\r\n")
             close = close or not chunked
         if close:
             lines.append(b"Connection: close\r\n")
-        elif self._version == "1.0":
+        elif self.version == "1.0":
             lines.append(b"Connection: keep-alive\r\n")
-        self.status, self.close, self._bodiless = status, close, bodiless
+        self.status, self.close, self.bodiless = status, close, bodiless
         self._chunked = chunked
         self._left = length if body is None and not bodiless else None
         lines.append(b"\r\n")
@@ -147,13 +130,12 @@ class Answer:
         """
         if self.status:
             raise LocalProtocolError("the answer has a status already")
-        block = _Fields(headers).block
+        start = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade
+        lines = [status_line(101), start]
+        _add_fields(lines, headers)
+        lines.append(b"\r\n")
         self.status = 101
-        start = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (
-            status_line(101),
-            upgrade,
-        )
-        return b"%b%b\r\n" % (start, block)
+        return b"".join(lines)
 
     def part(self, data: bytes) -> bytes:
         """Write a part of the body.
@@ -161,7 +143,7 @@ class Answer:
         Raises:
             LocalProtocolError: it is more than Content-Length says.
         """
-        if not data or self._bodiless:
+        if not data or self.bodiless:
             return b""
         if self._left is not None:
             self._left -= len(data)
@@ -182,64 +164,79 @@ class Answer:
         return _LAST_CHUNK if self._chunked else b""
 
 
-class _Fields:
-    """Header fields of an answer, checked; those that are framing are taken out."""
+def _add_fields(
+    lines: list[bytes], headers: Iterable[tuple[bytes, bytes]]
+) -> dict[bytes, bytes]:
+    """Write header fields, checked; return those that http itself decides about.
 
-    __slots__ = ("block", "close", "has_date", "has_server", "length")
-
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        lines: list[bytes] = []
-        self.close = False
-        self.has_date = False
-        self.has_server = False
-        self.length: int | None = None
-        for pair in headers:
-            try:
-                name, value = pair
-                line = b"%b: %b\r\n" % (name, value)
-            except (TypeError, ValueError):
-                raise LocalProtocolError("a header is no pair of bytes") from None
-            lower = _lower_token(name)
-            if lower in _FRAMING and not self._framing(lower, value):
-                continue
+    Of these only `Date` and `Server` are written.
+    """
+    framing: dict[bytes, bytes] = {}
+    for pair in headers:
+        try:
+            name, value = pair
+            line = b"%b: %b\r\n" % (name, value)
+        except (TypeError, ValueError):
+            raise LocalProtocolError("a header is no pair of bytes") from None
+        kind = _kind_of(line)
+        if not kind or _is_written(kind, value, framing):
             lines.append(line)
-        self.block = block = b"".join(lines)
-        if not len(lines) == block.count(b"\n") == block.count(b"\r") or len(
-            block.translate(None, _CONTROL_BYTES)
-        ) != len(block):
-            raise LocalProtocolError("a header value holds a control byte")
+    return framing
 
-    def _framing(self, name: bytes, value: bytes) -> bool:
-        """Take a header that http itself decides about; True when it is written too."""
-        match name:
-            case b"date":
-                self.has_date = True
-                return True
-            case b"server":
-                self.has_server = True
-                return True
-            case b"connection":
-                self.close = self.close or b"close" in value.lower()
-            case b"content-length":
-                if self.length is not None or not value.isdigit() or len(value) > 18:
-                    raise LocalProtocolError("Content-Length is no single number")
-                self.length = int(value)
-            case _:
-                raise LocalProtocolError(f"{name.decode()} is written by http itself")
-        return False
+
+def _read_kind(line: bytes) -> bytes:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise LocalProtocolError("a header holds a byte that is not allowed")
+    name = match[1].lower()
+    return name if name in _FRAMING else b""
+
+
+# A site sends the same few lines again and again; those that are secret are forgotten.
+_kind_of = Remembered(_read_kind, lambda kind: kind == b"set-cookie").__getitem__
+
+
+def _is_written(name: bytes, value: bytes, framing: dict[bytes, bytes]) -> bool:
+    """Take note of a field that http itself decides about; True to write it, too."""
+    match name:
+        case b"set-cookie":
+            return True
+        case b"date" | b"server":
+            framing[name] = value
+            return True
+        case b"connection":
+            framing[name] = framing.get(name, b"") + value
+        case b"content-length":
+            if name in framing or not value.isdigit() or len(value) > 18:
+                raise LocalProtocolError("Content-Length is no single number")
+            framing[name] = value
+        case _:
+            raise LocalProtocolError(f"{name.decode()} is written by http itself")
+    return False
+
+
+def _length_of(
+    status: int, framing: dict[bytes, bytes], body: bytes | None, *, bodiless: bool
+) -> int | None:
+    """Return what Content-Length says, None to leave it out."""
+    given = framing.get(b"content-length")
+    length = None if given is None else int(given)
+    if status == 204:
+        return None
+    if body is None:
+        return length
+    if bodiless:
+        return len(body) if body and length is None and status != 304 else length
+    if length is not None and length != len(body):
+        raise LocalProtocolError(
+            f"Content-Length is {length}, the content has {len(body)} bytes"
+        )
+    return len(body)
 
 
 def status_line(status: int) -> bytes:
     """Return the first line of an answer."""
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-
-
-# A site uses a few dozen names.
-@lru_cache(maxsize=1_024)
-def _lower_token(name: bytes) -> bytes:
-    if not _TOKEN.fullmatch(name):
-        raise LocalProtocolError("a header name holds a byte that is not allowed")
-    return name.lower()
 
 
 @lru_cache(maxsize=4)

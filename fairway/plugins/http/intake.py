@@ -27,59 +27,49 @@ class Intake:
     only reading tells that the client has left.
     """
 
-    __slots__ = ("_parser", "_surroundings", "queue")
+    __slots__ = ("_max_pipelined", "_surroundings", "parser", "queue")
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.queue: list[Transaction] = []
         """Requests without a complete answer; the first one is the current one."""
+        self.parser = RequestParser(surroundings.config)
         self._surroundings = surroundings
-        self._parser = RequestParser(surroundings.config)
-
-    @property
-    def buffered(self) -> int:
-        """Bytes of which no request was made yet."""
-        return self._parser.buffered
+        self._max_pipelined = surroundings.config.max_pipelined
 
     @property
     def wants_bytes(self) -> bool:
-        """Whether the connection is to be read."""
-        if not self.queue or self._wants_events:
-            return True
-        surroundings = self._surroundings
+        """Whether the connection is to be read, although a request waits."""
         return (
-            len(self.queue) < surroundings.config.max_pipelined
-            and self._parser.buffered < surroundings.read_ahead
-        )
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes, cut anywhere."""
-        self._parser.receive(data)
+            len(self.queue) < self._max_pipelined
+            and self.parser.buffered < self._surroundings.read_ahead
+        ) or self._wants_events
 
     def next(self) -> Arrival | None:
         """Return what came next: a request, which is queued, or some of its body."""
         if self.queue and not self._wants_events:
             return None
-        match event := self._parser.next_event():
-            case Head() as head:
-                answer = Answer(head, self._surroundings.server)
-                transaction = Transaction(head, answer)
-                self.queue.append(transaction)
-                return transaction
-            case Malformed(status=status):
-                return self.add_fault(status)
-            case _:
-                return event
+        event = self.parser.next_event()
+        if isinstance(event, Head):
+            answer = Answer(
+                event.http_version,
+                event.method == "HEAD",
+                self._surroundings.server,
+                not event.keep_alive,
+            )
+            is_last = not event.keep_alive or event.upgrade != ""
+            transaction = Transaction(event, answer, event.length == 0, is_last)
+            self.queue.append(transaction)
+            return transaction
+        if isinstance(event, Malformed):
+            return self.add_fault(event.status)
+        return event
 
     def add_fault(self, status: int) -> Transaction:
         """Queue an answer to what will not become a request."""
-        answer = Answer(None, self._surroundings.server)
-        transaction = Transaction(None, answer, status)
+        answer = Answer(server=self._surroundings.server)
+        transaction = Transaction(None, answer, True, True, status)
         self.queue.append(transaction)
         return transaction
-
-    def leftover(self) -> bytes:
-        """Hand over the bytes that are not read; for another protocol to go on with."""
-        return self._parser.leftover()
 
     @property
     def _wants_events(self) -> bool:
@@ -87,5 +77,4 @@ class Intake:
         last = self.queue[-1]
         if not last.complete:
             return last.begun and last.wants_body
-        limit = self._surroundings.config.max_pipelined
-        return len(self.queue) < limit and not last.is_last
+        return len(self.queue) < self._max_pipelined and not last.is_last

@@ -12,7 +12,6 @@ from fairway.kit import (
     Hangup,
     Headers,
     LocalProtocolError,
-    MountPoint,
     Refusal,
     Write,
 )
@@ -66,6 +65,7 @@ class HttpMapping:
         "_due",
         "_intake",
         "_linger_until",
+        "_parser",
         "_phase",
         "_progress",
         "_queue",
@@ -79,6 +79,7 @@ class HttpMapping:
         self._surroundings = surroundings
         self._connection = connection
         self._intake = Intake(surroundings)
+        self._parser = self._intake.parser
         self._progress = Progress(surroundings.config.write_timeout)
         self._queue = self._intake.queue
         self._phase: int = Phase.IDLE
@@ -99,7 +100,7 @@ class HttpMapping:
         """Bytes arrived, cut anywhere."""
         steps: list[HttpStep] = []
         if self._phase < Phase.LINGER:
-            self._intake.receive(data)
+            self._parser.receive(data)
             self._advance(steps, now)
         elif self._phase == Phase.LINGER:
             self._due = min(now + LINGER, self._linger_until)
@@ -179,7 +180,7 @@ class HttpMapping:
             steps.extend(current.pull(min(reply.pull, _MAX_PULL)))
         if reply.credit_channel:
             current.credit_channel = reply.credit_channel
-        if reply.is_answer or reply.close:
+        if reply.status is not None or reply.data is not None or reply.close:
             self._due = now + self._surroundings.config.part_timeout
             self._carry(reply, steps, now)
             if reply.more:
@@ -295,7 +296,7 @@ class HttpMapping:
         self._queue.clear()
         self._phase = Phase.CLOSED
         self._due = self._progress.due = None
-        steps.append(Switch(self._intake.leftover()))
+        steps.append(Switch(self._parser.leftover()))
         return steps
 
     def stop(self, now: float, idle: float = 0.0) -> list[HttpStep]:
@@ -317,33 +318,28 @@ class HttpMapping:
 
     def _advance(self, steps: list[HttpStep], now: float) -> None:
         """Go on as far as what was received and answered allows."""
-        queue = self._queue
+        queue, parser = self._queue, self._parser
         while self._phase < Phase.LINGER:
             if queue and not queue[0].begun:
                 self._begin(queue[0], steps, now)
-                continue
-            arrival = self._intake.next()
-            if arrival is None:
+            elif not parser.ready or (arrival := self._intake.next()) is None:
                 break
-            match arrival:
-                case BodyReceived(data=data):
-                    self._take_body(queue[0], data, steps, now)
-                case RequestCompleted():
-                    queue[0].complete = True
-                    self._take_end(queue[0], steps, now)
-                case Transaction(head=None, fault=fault) if not queue[0].complete:
-                    # The body is broken: no answer stands for itself behind it.
-                    del queue[1:]
-                    steps.append(Unreadable(fault))
-                    self._fail(fault, steps, now)
+            elif not isinstance(arrival, Transaction):
+                self._take(arrival, steps, now)
+            elif arrival.head is None and not queue[0].complete:
+                # The body is broken: no answer stands for itself behind it.
+                del queue[1:]
+                steps.append(Unreadable(arrival.fault))
+                self._fail(arrival.fault, steps, now)
         self._settle(steps, now)
 
     def _settle(self, steps: list[HttpStep], now: float) -> None:
         """See what is waited for, and whether to read meanwhile."""
-        reading = self._intake.wants_bytes or self._phase >= Phase.LINGER
-        if not self._queue and self._phase < Phase.LINGER:
-            if self._intake.buffered:
-                if self._phase != Phase.HEAD:
+        phase = self._phase
+        reading = not self._queue or self._intake.wants_bytes or phase >= Phase.LINGER
+        if not self._queue and phase < Phase.LINGER:
+            if self._parser.buffered:
+                if phase != Phase.HEAD:
                     self._wait(Phase.HEAD, now)
             elif self._stopping and now < self._stop_idle:
                 due = self._stop_idle if self._due is None else self._due
@@ -372,17 +368,17 @@ class HttpMapping:
         if head.dropped:
             steps.append(Skipped(head.dropped))
         current.request_head = self._surroundings.request_head(head, self._connection)
-        match self._surroundings.mounts.match(head.method, head.path, head.upgrade):
-            case NotAllowed(allow=allow):
-                value = ", ".join(allow).encode("latin-1")
-                self._answer_status(405, steps, now, (b"Allow", value))
-            case MountPoint() as point:
-                current.mounted = True
-                current.wants_body = False
-                self._wait(Phase.MOUNT, now)
-                steps.append(Open(point, current.request_head))
-            case None:
-                self._begin_own(current, steps, now)
+        found = self._surroundings.mounts.match(head.method, head.path, head.upgrade)
+        if found is None:
+            self._begin_own(current, steps, now)
+        elif isinstance(found, NotAllowed):
+            value = ", ".join(found.allow).encode("latin-1")
+            self._answer_status(405, steps, now, (b"Allow", value))
+        else:
+            current.mounted = True
+            current.wants_body = False
+            self._wait(Phase.MOUNT, now)
+            steps.append(Open(found, current.request_head))
 
     def _begin_own(
         self, current: Transaction, steps: list[HttpStep], now: float
@@ -399,8 +395,21 @@ class HttpMapping:
         self, current: Transaction, steps: list[HttpStep], now: float
     ) -> None:
         self._wait(Phase.BODY, now)
-        if current.expects_continue and not self._intake.buffered:
+        if current.expects_continue and not self._parser.buffered:
             self._write(_CONTINUE, steps, now)
+
+    def _take(
+        self,
+        arrival: BodyReceived | RequestCompleted,
+        steps: list[HttpStep],
+        now: float,
+    ) -> None:
+        current = self._queue[0]
+        if isinstance(arrival, BodyReceived):
+            self._take_body(current, arrival.data, steps, now)
+        else:
+            current.complete = True
+            self._take_end(current, steps, now)
 
     def _take_body(
         self, current: Transaction, data: bytes, steps: list[HttpStep], now: float
@@ -451,7 +460,7 @@ class HttpMapping:
             written = current.answer.part(data)
             if not reply.more:
                 written += current.answer.end()
-        elif reply.is_answer:
+        elif reply.status is not None or reply.data is not None:
             status = 200 if reply.status is None else reply.status
             body = None if reply.more else data
             written = self._head_of(current, status, reply.headers, body, now=now)
@@ -476,7 +485,7 @@ class HttpMapping:
         answer = current.answer
         if not current.complete or (
             # Nothing follows.
-            self._stopping and len(self._queue) == 1 and not self._intake.buffered
+            self._stopping and len(self._queue) == 1 and not self._parser.buffered
         ):
             answer.close = True
         return answer.begin(status, headers, body, now + self._connection.epoch)
@@ -522,7 +531,7 @@ class HttpMapping:
         self._end(current, steps, now)
         if not current.answer.close:
             self._wait(Phase.IDLE, now)
-        elif current.ends_connection and not self._intake.buffered:
+        elif current.ends_connection and not self._parser.buffered:
             self._hang_up("answered", steps)
         else:
             self._queue.clear()

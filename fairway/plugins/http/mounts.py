@@ -28,11 +28,12 @@ class Mounts:
         points: longest prefix first.
     """
 
-    __slots__ = ("_plain", "_upgrades")
+    __slots__ = ("_plain", "_prefixes", "_upgrades")
 
     def __init__(self, points: Sequence[MountPoint]) -> None:
         self._plain = [point for point in points if point.upgrade is None]
         self._upgrades = [point for point in points if point.upgrade is not None]
+        self._prefixes = tuple(point.prefix for point in points)
 
     def match(
         self, method: str, path: str, upgrade: str
@@ -42,6 +43,8 @@ class Mounts:
         Args:
             upgrade: what the request asks for, empty for nothing.
         """
+        if not path.startswith(self._prefixes):
+            return None
         if upgrade:
             for point in self._upgrades:
                 if (

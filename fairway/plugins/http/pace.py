@@ -65,9 +65,12 @@ class Rate:
 
     def take(self, now: float) -> float:
         """Count once; return the seconds to wait before the next, mostly 0.0."""
-        self._used_until = max(self._used_until, now) + self._interval
+        used_until = self._used_until
+        if used_until < now:
+            used_until = now
+        self._used_until = used_until = used_until + self._interval
         # Half of what may happen at once is there again then.
-        over = self._used_until - now - 1.0
+        over = used_until - now - 1.0
         return over + 0.5 if over > 0.0 else 0.0
 
 

@@ -29,6 +29,8 @@ _KEYS = frozenset(
     }
 )
 _DATA = ("content", "bytes", "text")
+# Those of nearly all replies.
+_PLAIN = frozenset({"content", "headers", "more_content", "status"})
 
 
 class Reply(Struct, frozen=True):
@@ -41,16 +43,11 @@ class Reply(Struct, frozen=True):
     """None when it says nothing about the body."""
     more: bool
     """Whether more of the body follows."""
-    close: int
+    close: int = 0
     """The status that ends a request which got no answer, 0 for not to end it."""
-    abort: bool
-    credit_channel: str
-    pull: int
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether it is a part of the answer."""
-        return self.status is not None or self.data is not None
+    abort: bool = False
+    credit_channel: str = ""
+    pull: int = 0
 
 
 def read_reply(content: Content, *, begun: bool = False) -> Reply:
@@ -62,6 +59,10 @@ def read_reply(content: Content, *, begun: bool = False) -> Reply:
     Raises:
         LocalProtocolError: it says what http cannot do.
     """
+    data, headers = content.get("content"), content.get("headers", [])
+    if type(data) is bytes and type(headers) is list and _PLAIN.issuperset(content):
+        more = content.get("more_content") is True
+        return Reply(content.get("status"), headers, data, more)
     if not _KEYS.issuperset(content):
         unknown = ", ".join(sorted(content.keys() - _KEYS))
         raise LocalProtocolError(f"http does not understand the reply key {unknown}")

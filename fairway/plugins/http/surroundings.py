@@ -52,7 +52,8 @@ class Surroundings:
         self.mounts = Mounts(points)
         self.proxies = TrustedProxies(config.trusted_proxies)
         self.times = times_of(config)
-        self.server = config.server_header.encode("latin-1")
+        server = config.server_header.encode("latin-1")
+        self.server = b"Server: %b\r\n" % server if server else b""
         self.token = token
 
     def request_head(self, head: Head, connection: Connection) -> RequestHead:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from fairway.kit import Content, RequestHead
 from fairway.plugins.http.answer import Answer
 from fairway.plugins.http.head import Head
@@ -16,69 +18,42 @@ _CLIENT_LEFT = 499
 """nginx's number for a client that left before its answer; in the access log only."""
 
 
-class Transaction:
-    """The state of one request; the mapping moves it on.
+class Transaction(Struct, eq=False):
+    """The state of one request; the mapping moves it on."""
 
-    Args:
-        head: None when it could not be read.
-        answer: nothing of it began.
-        fault: the status that answers a request that could not be read.
-    """
-
-    __slots__ = (
-        "_credit_owed",
-        "_parts",
-        "_unfetched",
-        "_unsent",
-        "answer",
-        "begun",
-        "body_channel",
-        "complete",
-        "credit_channel",
-        "dispatched",
-        "fault",
-        "head",
-        "is_last",
-        "limit",
-        "mounted",
-        "received",
-        "request_head",
-        "spooled",
-        "started",
-        "wants_body",
-    )
-
-    def __init__(self, head: Head | None, answer: Answer, fault: int = 0) -> None:
-        self.head = head
-        self.answer = answer
-        self.fault = fault
-        self.request_head: RequestHead | None = None
-        self.started = 0.0
-        self.begun = False
-        """Whether it is its turn on the connection."""
-        self.mounted = False
-        """Whether a mount answers it."""
-        self.dispatched = False
-        """Whether a consumer may know of it."""
-        self.complete = head is None or head.length == 0
-        """Whether all of it was received."""
-        self.is_last = head is None or not head.keep_alive or bool(head.upgrade)
-        """Whether what follows on the connection is no request, as far as one knows."""
-        self.wants_body = True
-        self.limit = 0
-        """Bytes that the body may have."""
-        self.received = 0
-        self.spooled = False
-        """Whether the body is on disk."""
-        self.body_channel = ""
-        self.credit_channel = ""
-        # The body, as long as it is short.
-        self._parts: list[bytes] = []
-        # Bytes on disk that the consumer did not ask for yet, and did not get yet.
-        self._unfetched = 0
-        self._unsent = 0
-        # Parts of the answer for which there was no room to give credit.
-        self._credit_owed = 0
+    head: Head | None
+    """None when it could not be read."""
+    answer: Answer
+    """Nothing of it began."""
+    complete: bool
+    """Whether all of it was received."""
+    is_last: bool
+    """Whether what follows on the connection is no request, as far as one knows."""
+    fault: int = 0
+    """The status that answers a request that could not be read."""
+    request_head: RequestHead | None = None
+    started: float = 0.0
+    begun: bool = False
+    """Whether it is its turn on the connection."""
+    mounted: bool = False
+    """Whether a mount answers it."""
+    dispatched: bool = False
+    """Whether a consumer may know of it."""
+    wants_body: bool = True
+    limit: int = 0
+    """Bytes that the body may have."""
+    received: int = 0
+    spooled: bool = False
+    """Whether the body is on disk."""
+    body_channel: str = ""
+    credit_channel: str = ""
+    # The body, as long as it is short.
+    _parts: list[bytes] = []
+    # Bytes on disk that the consumer did not ask for yet, and did not get yet.
+    _unfetched: int = 0
+    _unsent: int = 0
+    # Parts of the answer for which there was no room to give credit.
+    _credit_owed: int = 0
 
     @property
     def ends_connection(self) -> bool:
