@@ -46,13 +46,20 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-def encode_content(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encoded:
+def encode_content(
+    content: Content,
+    limit: int = DEFAULT_MAX_CONTENT,
+    *,
+    shared: Content | None = None,
+) -> Encoded:
     """Check and encode content.
 
     Tuples are written as lists.
 
     Args:
         limit: bytes that the encoded content may have.
+        shared: is encoded with it and counts for nothing; made by fairway, so that it
+            needs no check. Where both have a key, content's value wins.
 
     Raises:
         TypeError: a key or value may not travel; names its path.
@@ -62,11 +69,14 @@ def encode_content(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encode
         raise TypeError(f"content must be a dict, not {type(content).__name__}")
     _check_dict(content, None, 0)
     try:
-        encoded = _encode(content)
+        encoded = _encode(content if shared is None else shared | content)
+        size = len(encoded)
+        if size > limit and shared is not None:
+            size = len(_encode(content))
     except UnicodeEncodeError as error:
         raise TypeError(f"content holds text that is not Unicode: {error}") from error
-    if len(encoded) > limit:
-        raise MessageTooLarge(len(encoded), limit)
+    if size > limit:
+        raise MessageTooLarge(size, limit)
     return encoded
 
 

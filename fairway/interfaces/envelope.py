@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from fairway.core.content import STATE, Encoded
-from fairway.core.plugin.web import RequestHead
+from fairway.core.content import STATE, Content, Encoded, encode_content
 from fairway.interfaces.peers import LocalPeer
 
-__all__ = ["envelope_of", "envelope_without_peer", "join", "with_state"]
+__all__ = ["envelope_of", "in_envelope", "join", "with_state"]
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -21,28 +18,37 @@ _SHORT = [bytes((_FIXMAP | count,)) for count in range(16)]
 def envelope_of(peer: LocalPeer, protocol: str) -> Encoded:
     """Return the envelope of a peer's next event, which then counts as left."""
     if peer.fresh:
-        peer.fresh = False
-        fields = _fields(peer, protocol)
-        if peer.head is not None:
-            fields |= _head_fields(peer.head)
-            peer.head = None
-        elif peer.order is None:
-            # Without a connection nobody else says that somebody is new.
-            fields["first"] = True
-        return _encode(fields)
+        encoded = _encode(_first_fields(peer, protocol))
+        _has_left(peer)
+        return encoded
     if not peer.envelope:
         peer.envelope = _encode(_fields(peer, protocol))
     return peer.envelope
 
 
+def in_envelope(
+    peer: LocalPeer | None, protocol: str, content: Content, limit: int
+) -> Encoded:
+    """Return the content of a peer's next event, or nobody's, with its envelope.
+
+    Raises:
+        TypeError: the content may not travel.
+        MessageTooLarge: it has more than `limit` bytes without the envelope.
+    """
+    if peer is None:
+        return encode_content(content, limit, shared={"protocol": protocol})
+    if peer.fresh:
+        first = _first_fields(peer, protocol)
+        encoded = encode_content(content, limit, shared=first)
+        _has_left(peer)
+    else:
+        encoded = join(envelope_of(peer, protocol), encode_content(content, limit))
+    return with_state(encoded, peer.state) if peer.state else encoded
+
+
 def with_state(encoded: Encoded, state: Encoded) -> Encoded:
     """Return an event's content with the state of its peer, for the worker."""
     return join(encoded, _encode({STATE: state}))
-
-
-def envelope_without_peer(protocol: str) -> Encoded:
-    """Return the envelope of an event that nobody can answer."""
-    return _encode({"protocol": protocol})
 
 
 def join(first: Encoded, second: Encoded) -> Encoded:
@@ -75,8 +81,27 @@ def _count(encoded: Encoded) -> tuple[int, int]:
     return kind & 0x0F, 1
 
 
-def _fields(peer: LocalPeer, protocol: str) -> dict[str, Any]:
-    fields = {
+def _has_left(peer: LocalPeer) -> None:
+    peer.fresh = False
+    peer.head = None
+
+
+def _first_fields(peer: LocalPeer, protocol: str) -> Content:
+    fields = _fields(peer, protocol)
+    head = peer.head
+    if head is not None:
+        fields["query_string"] = head.query_string
+        fields["headers"] = head.headers
+        fields["scheme"] = head.scheme
+        fields["server"] = head.server
+    elif peer.order is None:
+        # Without a connection nobody else says that somebody is new.
+        fields["first"] = True
+    return fields
+
+
+def _fields(peer: LocalPeer, protocol: str) -> Content:
+    fields: Content = {
         "reply_channel": peer.reply_channel,
         "peer": peer.id,
         "protocol": protocol,
@@ -87,12 +112,3 @@ def _fields(peer: LocalPeer, protocol: str) -> dict[str, Any]:
     if peer.request_id:
         fields["request_id"] = peer.request_id
     return fields
-
-
-def _head_fields(head: RequestHead) -> dict[str, Any]:
-    return {
-        "query_string": head.query_string,
-        "headers": head.headers,
-        "scheme": head.scheme,
-        "server": head.server,
-    }

@@ -18,12 +18,7 @@ from fairway.core.plugin.protocol import BaseProtocol
 from fairway.core.plugin.spec import Event, ProtocolSpec
 from fairway.core.settings import Limits
 from fairway.interfaces.backplane import Backplane
-from fairway.interfaces.envelope import (
-    envelope_of,
-    envelope_without_peer,
-    join,
-    with_state,
-)
+from fairway.interfaces.envelope import envelope_of, in_envelope
 from fairway.interfaces.limits import BURST, spend
 from fairway.interfaces.order import Batch, PeerOrder
 from fairway.interfaces.outbound import NOT_TAKEN, Post
@@ -269,14 +264,8 @@ class Events:
         content: Content,
         awaited: _Awaited | None = None,
     ) -> None:
-        payload = encode_content(content, self._backplane.policy.max_content)
-        if peer is None:
-            shared = envelope_without_peer(self._name)
-        else:
-            shared = envelope_of(peer, self._name)
-        encoded = join(shared, payload)
-        if peer is not None and peer.state:
-            encoded = with_state(encoded, peer.state)
+        limit = self._backplane.policy.max_content
+        encoded = in_envelope(peer, self._name, content, limit)
         send, until = Send(event.channel, encoded), time.monotonic() + event.patience
         if awaited is None:
             post = Post(self, peer, send, (content,), until)

@@ -154,16 +154,19 @@ class ProtocolHost:
             self.drop(Drop.LIMIT, detail=refusal.limit)
             raise
         local = peers.new_local()
-        identity = f"{self.name}:{local if key is None else key}"
-        peer = LocalPeer(self.replies, handle=handle, identity=identity, client=client)
-        peer.local = local
-        peer.reply_channel = f"{self._backplane.mailbox}!{local}"
-        peer.address = address
-        peer.path = path if head is None else head.path
-        if head is not None:
-            peer.head = head
-            peer.request_id = head.request_id
-        peer.order = self._events.new_order()
+        peer = LocalPeer(
+            owner=self.replies,
+            handle=handle,
+            id=f"{self.name}:{local if key is None else key}",
+            client=client,
+            reply_channel=f"{self._backplane.mailbox}!{local}",
+            local=local,
+            address=address,
+            order=self._events.new_order(),
+            path=path if head is None else head.path,
+            head=head,
+            request_id="" if head is None else head.request_id,
+        )
         peers.add(peer, returns=key is not None)
         return peer
 
@@ -299,13 +302,15 @@ class ProtocolHost:
         self, key: str, handle: object, client: str, path: str | None = None
     ) -> LocalPeer:
         assert self.shared is not None
-        peer = LocalPeer(
-            self.replies, handle=handle, identity=f"{self.name}:{key}", client=client
+        return LocalPeer(
+            owner=self.replies,
+            handle=handle,
+            id=f"{self.name}:{key}",
+            client=client,
+            reply_channel=shared_channel(self.name, key),
+            path=path,
+            fresh=False,  # who is new is known to their session only
         )
-        peer.reply_channel = shared_channel(self.name, key)
-        peer.path = path
-        peer.fresh = False  # who is new is known to their session only
-        return peer
 
     def _deliver_shared(self, local: str, content: Content) -> None:
         key = decode_local(local)

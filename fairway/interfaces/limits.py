@@ -26,7 +26,7 @@ def spend(used_until: float, rate: float, now: float) -> float:
         used_until: what the last call returned, 0.0 at first.
         rate: uses per second.
     """
-    return max(used_until, now) + 1.0 / rate
+    return (used_until if used_until > now else now) + 1.0 / rate
 
 
 class Rates:

@@ -7,6 +7,8 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 
+from msgspec import Struct
+
 from fairway.core.content import Content, Encoded
 from fairway.core.drops import Drop
 from fairway.core.plugin.host import Peer
@@ -56,67 +58,41 @@ class PeerOwner(typing.Protocol):
         """End the peer."""
 
 
-class LocalPeer:
+class LocalPeer(Struct, eq=False):
     """One client of one protocol; see `fairway.core.plugin.host.Peer`."""
 
-    __slots__ = (
-        "address",
-        "behind",
-        "client",
-        "envelope",
-        "fresh",
-        "groups",
-        "handle",
-        "head",
-        "held",
-        "id",
-        "local",
-        "open",
-        "order",
-        "owner",
-        "path",
-        "reply_channel",
-        "request_id",
-        "sent",
-        "state",
-        "used_until",
-    )
-
-    def __init__(
-        self, owner: PeerOwner, *, handle: object, identity: str, client: str
-    ) -> None:
-        self.owner = owner
-        self.handle: typing.Any = handle
-        self.id = identity
-        self.local = ""
-        self.client = client
-        self.reply_channel = ""
-        self.open = True
-        self.address = ""
-        """What limits by address count it under."""
-        self.groups: set[str] | None = None
-        self.order: PeerOrder | None = None
-        """Where events are ordered by peer."""
-        self.state: Encoded = b""
-        """What consumers keep for it, where events are not ordered."""
-        self.path: str | None = None
-        self.head: RequestHead | None = None
-        """What it began with, until its first event left."""
-        self.request_id = ""
-        """What a trusted proxy calls the request that it began with."""
-        self.fresh = True
-        """Whether its first event did not leave yet."""
-        self.envelope: Encoded = b""
-        """The envelope of its events after the first, once there was a second."""
-        self.held = 0
-        """The bits of `HoldReason`."""
-        self.sent: int | None = None
-        """The order of its last event that the bus took and that no worker is known
-        to have, 0 where there is no order."""
-        self.used_until = 0.0
-        """Until when its rate of messages is used up."""
-        self.behind: list[typing.Any] | None = None
-        """Its events that follow one which the bus did not take yet."""
+    owner: PeerOwner
+    handle: typing.Any
+    id: str
+    client: str
+    reply_channel: str = ""
+    local: str = ""
+    open: bool = True
+    address: str = ""
+    """What limits by address count it under."""
+    groups: set[str] | None = None
+    order: PeerOrder | None = None
+    """Where events are ordered by peer."""
+    state: Encoded = b""
+    """What consumers keep for it, where events are not ordered."""
+    path: str | None = None
+    head: RequestHead | None = None
+    """What it began with, until its first event left."""
+    request_id: str = ""
+    """What a trusted proxy calls the request that it began with."""
+    fresh: bool = True
+    """Whether its first event did not leave yet."""
+    envelope: Encoded = b""
+    """The envelope of its events after the first, once there was a second."""
+    held: int = 0
+    """The bits of `HoldReason`."""
+    sent: int | None = None
+    """The order of its last event that the bus took and that no worker is known to
+    have, 0 where there is no order."""
+    used_until: float = 0.0
+    """Until when its rate of messages is used up."""
+    behind: list[typing.Any] | None = None
+    """Its events that follow one which the bus did not take yet."""
 
     @property
     def kept(self) -> bool:

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairway.core.content import Content, Encoded, decode_content, encode_content
+from fairway.core.content import (
+    STATE,
+    Content,
+    Encoded,
+    decode_content,
+    encode_content,
+)
 from fairway.core.drops import Drop
+from fairway.core.exceptions import MessageTooLarge
 from fairway.core.plugin.host import Peer
 from fairway.core.plugin.web import RequestHead
-from fairway.interfaces.envelope import envelope_of, envelope_without_peer, join
+from fairway.interfaces.envelope import envelope_of, in_envelope, join
 from fairway.interfaces.order import PeerOrder
 from fairway.interfaces.peers import LocalPeer
 
@@ -43,7 +51,7 @@ class Nobody:
 
 
 def make_peer(*, ordered: bool = True) -> LocalPeer:
-    peer = LocalPeer(Nobody(), handle=None, identity="x:1", client="192.0.2.1:5123")
+    peer = LocalPeer(Nobody(), handle=None, id="x:1", client="192.0.2.1:5123")
     peer.reply_channel = "interface.1!1"
     peer.order = PeerOrder() if ordered else None
     return peer
@@ -117,4 +125,30 @@ def test_a_request_is_not_said_to_be_new() -> None:
 
 
 def test_an_event_without_a_peer_has_no_reply_channel() -> None:
-    assert decode_content(envelope_without_peer("mail")) == {"protocol": "mail"}
+    encoded = in_envelope(None, "mail", {"a": 1}, 100)
+
+    assert decode_content(encoded) == {"protocol": "mail", "a": 1}
+
+
+def test_what_an_event_says_itself_wins_in_its_first_and_its_later_events() -> None:
+    peer = make_peer(ordered=False)
+    peer.head, peer.path, peer.state = HEAD, HEAD.path, encode_content({"n": 1})
+
+    for _ in range(2):
+        encoded = in_envelope(peer, "x", {"path": "/own/", "a": b"b"}, 100)
+        found = decode_content(encoded)
+
+        assert (found["path"], found["a"], found["peer"]) == ("/own/", b"b", "x:1")
+        assert decode_content(found[STATE]) == {"n": 1}
+
+
+def test_an_event_that_is_too_large_takes_no_envelope_with_it() -> None:
+    peer = make_peer(ordered=False)
+    peer.head = HEAD
+
+    with pytest.raises(MessageTooLarge, match="59"):
+        in_envelope(peer, "x", {"a": b"b" * 54}, 58)
+
+    # The envelope itself does not count.
+    first = decode_content(in_envelope(peer, "x", {"a": b"b" * 54}, 59))
+    assert first["headers"] == [[b"host", b"example.com"]]

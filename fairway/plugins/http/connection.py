@@ -296,15 +296,20 @@ class HttpConnection:
         self._deadline.update()
 
     def _perform(self, step: do.HttpStep) -> None:
+        # The steps of nearly all requests; each case that does not match costs a call.
+        if type(step) is Write:
+            self.outflow.write(step.data)
+        elif type(step) is do.Dispatch:
+            self._spend()
+            self._dispatch(step)
+        elif type(step) is do.End:
+            self._end(step)
+        else:
+            self._perform_more(step)
+
+    def _perform_more(self, step: do.HttpStep) -> None:
         host = self._protocol.host
         match step:
-            case Write(data=data):
-                self.outflow.write(data)
-            case do.Dispatch():
-                self._spend()
-                self._dispatch(step)
-            case do.End():
-                self._end(step)
             case do.Hold(reading=reading):
                 self.hold(Held.MAPPING, reading)
             case do.Send(channel=channel, content=content):
