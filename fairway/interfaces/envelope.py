@@ -19,7 +19,7 @@ def envelope_of(peer: LocalPeer, protocol: str) -> Encoded:
     """Return the envelope of a peer's next event, which then counts as left."""
     if peer.fresh:
         encoded = _encode(_first_fields(peer, protocol))
-        _has_left(peer)
+        peer.fresh, peer.head = False, None
         return encoded
     if not peer.envelope:
         peer.envelope = _encode(_fields(peer, protocol))
@@ -40,7 +40,7 @@ def in_envelope(
     if peer.fresh:
         first = _first_fields(peer, protocol)
         encoded = encode_content(content, limit, shared=first)
-        _has_left(peer)
+        peer.fresh, peer.head = False, None
     else:
         encoded = join(envelope_of(peer, protocol), encode_content(content, limit))
     return with_state(encoded, peer.state) if peer.state else encoded
@@ -79,11 +79,6 @@ def _count(encoded: Encoded) -> tuple[int, int]:
     if kind == _MAP32:
         return int.from_bytes(encoded[1:5], "big"), 5
     return kind & 0x0F, 1
-
-
-def _has_left(peer: LocalPeer) -> None:
-    peer.fresh = False
-    peer.head = None
 
 
 def _first_fields(peer: LocalPeer, protocol: str) -> Content:

@@ -33,7 +33,7 @@ class Mounts:
     def __init__(self, points: Sequence[MountPoint]) -> None:
         self._plain = [point for point in points if point.upgrade is None]
         self._upgrades = [point for point in points if point.upgrade is not None]
-        self._prefixes = tuple(point.prefix for point in points)
+        self._prefixes = tuple(point.prefix for point in self._plain)
 
     def match(
         self, method: str, path: str, upgrade: str
@@ -43,8 +43,6 @@ class Mounts:
         Args:
             upgrade: what the request asks for, empty for nothing.
         """
-        if not path.startswith(self._prefixes):
-            return None
         if upgrade:
             for point in self._upgrades:
                 if (
@@ -53,6 +51,8 @@ class Mounts:
                     and _takes(point, method)
                 ):
                     return point
+        if not path.startswith(self._prefixes):
+            return None
         allow: list[str] = []
         refused_prefix = ""
         for point in self._plain:

@@ -69,12 +69,15 @@ class RequestParser:
         "_line_start",
         "_position",
         "_scanned",
+        "buffered",
         "ready",
     )
 
     def __init__(self, config: HttpConfig) -> None:
         self.ready = False
         """Whether there may be an event."""
+        self.buffered = 0
+        """Bytes that no event was made of yet."""
         self._config = config
         self._buffer: bytes | bytearray = b""
         self._position = 0
@@ -88,16 +91,12 @@ class RequestParser:
         self._scanned = 0
         self._fields = -1
 
-    @property
-    def buffered(self) -> int:
-        """Bytes that no event was made of yet."""
-        return len(self._buffer) - self._position
-
     def receive(self, data: bytes) -> None:
         """Take bytes, cut anywhere."""
         if self._failed:
             return
         self.ready = True
+        self.buffered += len(data)
         if not self._buffer:
             self._buffer = data
             return
@@ -120,10 +119,11 @@ class RequestParser:
             self._failed = True
             self._drop_all()
             return Malformed(error.status, error.reason)
-        if self._position and self._position == len(self._buffer):
+        self.buffered = len(self._buffer) - self._position
+        if not self.buffered:
             self._buffer = b""
             self._position = 0
-            self.ready = self._body is not None
+            self.ready = self._body is not None and event is not None
         elif event is None:
             self.ready = False
         return event
@@ -136,7 +136,7 @@ class RequestParser:
 
     def _drop_all(self) -> None:
         self._buffer = b""
-        self._position = 0
+        self._position = self.buffered = 0
         self.ready = False
 
     def _next_head(self) -> Head | None:
