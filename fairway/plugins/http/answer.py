@@ -101,7 +101,10 @@ class Answer(Struct, eq=False, gc=False):
         if b"connection" in framing:
             close = close or b"close" in framing[b"connection"].lower()
         bodiless = self.bodiless or status in (204, 304)
-        length = _length_of(status, framing, body, bodiless=bodiless)
+        if body is None or framing or bodiless:
+            length = _length_of(status, framing, body, bodiless=bodiless)
+        else:
+            length = len(body)
         chunked = False
         if length is not None:
             lines.append(b"Content-Length: %d\r\n" % length)
@@ -114,9 +117,11 @@ class Answer(Struct, eq=False, gc=False):
             lines.append(b"Connection: close\r\n")
         elif self.version == "1.0":
             lines.append(b"Connection: keep-alive\r\n")
-        self.status, self.close, self.bodiless = status, close, bodiless
-        self._chunked = chunked
-        self._left = length if body is None and not bodiless else None
+        self.status, self.close = status, close
+        if bodiless:
+            self.bodiless = True
+        elif body is None:
+            self._chunked, self._left = chunked, length
         lines.append(b"\r\n")
         if body and not bodiless:
             lines.append(body)

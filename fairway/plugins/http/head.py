@@ -91,7 +91,9 @@ def read_head(line: bytes, lines: Sequence[bytes]) -> Head:
         raise RemoteProtocolError("this method is not served", status=501)
     version = _VERSIONS[digits]
     headers, fields, dropped = read_fields(lines)
-    _check_host(fields.get(b"host"), authority, version)
+    host = fields.get(b"host")
+    if host is None or authority is not None or not _is_host(host):
+        _check_host(host, authority, version)
     length = 0
     if b"content-length" in fields or b"transfer-encoding" in fields:
         length = _length(fields, version)

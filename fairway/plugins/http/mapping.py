@@ -383,10 +383,11 @@ class HttpMapping:
     def _begin_own(
         self, current: Transaction, steps: list[HttpStep], now: float
     ) -> None:
-        current.limit = self._surroundings.config.max_body
         if current.complete:
             self._dispatch(current, steps, now)
-        elif current.is_too_long:
+            return
+        current.limit = self._surroundings.config.max_body
+        if current.is_too_long:
             self._answer_status(413, steps, now)
         else:
             self._await_body(current, steps, now)

@@ -149,9 +149,8 @@ class RequestParser:
         start = self._position
         if start == len(buffer):
             return None
-        if self._fields < 0 and self._line_start < 0:
-            self._line_start = self._scanned = start
-        end = buffer.find(_END, max(start, self._scanned - 3))
+        looked_at = self._line_start >= 0
+        end = buffer.find(_END, max(start, self._scanned - 3) if looked_at else start)
         if end < 0:
             self._check_lines(len(buffer))
             return None
@@ -185,6 +184,8 @@ class RequestParser:
         Raises:
             RemoteProtocolError: a limit is passed or a byte is not allowed.
         """
+        if self._line_start < 0:
+            self._line_start = self._scanned = self._position
         while True:
             limit = self._limit()
             end = self._buffer.find(

@@ -92,17 +92,19 @@ class Transaction(Struct, eq=False):
         """
         head = self.head
         assert head is not None
+        body = b""
+        if self._parts:
+            body, self._parts = b"".join(self._parts), []
         content: Content = {
             "method": head.method,
             "http_version": head.http_version,
             "raw_path": head.raw_path,
-            "body": b"".join(self._parts),
+            "body": body,
         }
         if self.spooled:
             self.body_channel = content["body_channel"] = body_channel
             self._unfetched = self._unsent = self.received
             content["body_size"] = self.received
-        self._parts = []
         return content
 
     def pull(self, count: int) -> Iterator[Fetch]:
