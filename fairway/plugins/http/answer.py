@@ -21,8 +21,8 @@ __all__ = ["Answer", "phrase", "plain_text"]
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, name.encode("ascii"))
-    for status, name in _PHRASES.items()
+    status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode("ascii")
+    for status in range(100, 600)
 }
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): [\t\x20-\x7e\x80-\xff]*\r\n")
 _FRAMING = frozenset(
@@ -91,7 +91,7 @@ class Answer(Struct, eq=False, gc=False):
             raise LocalProtocolError("the answer has a status already")
         if type(status) is not int or not 200 <= status <= 599:
             raise LocalProtocolError(f"{status!r} is no status of an answer")
-        lines = [status_line(status)]
+        lines = [_STATUS_LINES[status]]
         framing = _add_fields(lines, headers)
         if b"date" not in framing:
             lines.append(_date_line(int(now)))
@@ -136,7 +136,7 @@ class Answer(Struct, eq=False, gc=False):
         if self.status:
             raise LocalProtocolError("the answer has a status already")
         start = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade
-        lines = [status_line(101), start]
+        lines = [_STATUS_LINES[101], start]
         _add_fields(lines, headers)
         lines.append(b"\r\n")
         self.status = 101
@@ -237,11 +237,6 @@ def _length_of(
             f"Content-Length is {length}, the content has {len(body)} bytes"
         )
     return len(body)
-
-
-def status_line(status: int) -> bytes:
-    """Return the first line of an answer."""
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 @lru_cache(maxsize=4)

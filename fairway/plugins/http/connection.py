@@ -280,34 +280,29 @@ class HttpConnection:
 
     def perform(self, steps: Iterable[do.HttpStep]) -> None:
         """Carry out steps in order, also those that come up meanwhile."""
+        todo = self._todo
+        todo += steps
         if self._performing:
-            self._todo.extend(steps)
             return
         self._performing = True
         try:
-            for step in steps:
-                self._perform(step)
-            while self._todo:
-                todo, self._todo = self._todo, []
-                for step in todo:
+            for step in todo:  # as it grows
+                # Those of nearly all requests: a class that `match` tries is a call.
+                if type(step) is Write:
+                    self.outflow.write(step.data)
+                elif type(step) is do.Dispatch:
+                    self._spend()
+                    self._dispatch(step)
+                elif type(step) is do.End:
+                    self._end(step)
+                else:
                     self._perform(step)
         finally:
+            todo.clear()
             self._performing = False
         self._deadline.update()
 
     def _perform(self, step: do.HttpStep) -> None:
-        # The steps of nearly all requests; each case that does not match costs a call.
-        if type(step) is Write:
-            self.outflow.write(step.data)
-        elif type(step) is do.Dispatch:
-            self._spend()
-            self._dispatch(step)
-        elif type(step) is do.End:
-            self._end(step)
-        else:
-            self._perform_more(step)
-
-    def _perform_more(self, step: do.HttpStep) -> None:
         host = self._protocol.host
         match step:
             case do.Hold(reading=reading):

@@ -117,7 +117,7 @@ class HttpMapping:
                 steps.append(Leave("http.disconnect"))
             if current.credit_channel:
                 steps.append(Send(current.credit_channel, {"closed": True}))
-            self._end(current, steps, now)
+            current.end(steps, now, self._connection.origin.client)
         self._queue.clear()
         return steps
 
@@ -292,7 +292,7 @@ class HttpMapping:
             raise LocalProtocolError("the client did not ask for an upgrade")
         upgrade = current.head.upgrade.encode("ascii")
         steps: list[HttpStep] = [Write(current.answer.switch(upgrade, headers))]
-        self._end(current, steps, now)
+        current.end(steps, now, self._connection.origin.client)
         self._queue.clear()
         self._phase = Phase.CLOSED
         self._due = self._progress.due = None
@@ -529,7 +529,7 @@ class HttpMapping:
     def _finish(self, steps: list[HttpStep], now: float) -> None:
         """The current request has its answer."""
         current = self._queue.pop(0)
-        self._end(current, steps, now)
+        current.end(steps, now, self._connection.origin.client)
         if not current.answer.close:
             self._wait(Phase.IDLE, now)
         elif current.ends_connection and not self._parser.buffered:
@@ -539,9 +539,6 @@ class HttpMapping:
             self._linger_until = now + (LINGER if self._stopping else LINGER_AT_MOST)
             self._wait(Phase.LINGER, now)
             steps.append(Linger())
-
-    def _end(self, current: Transaction, steps: list[HttpStep], now: float) -> None:
-        current.end(steps, now, self._connection.origin.client)
 
     def _hang_up(self, reason: str, steps: list[HttpStep]) -> None:
         self._queue.clear()
