@@ -58,6 +58,8 @@ _HEADER = struct.Struct(">BBQQ")
 _DEADLINE = struct.Struct(">Q")
 _START_SIZE, _HEADER_SIZE = _START.size, _HEADER.size
 _SENT_SINCE = 2
+_COPIED = 4096
+"""Bytes up to which copying a body costs less than looking at it in its place."""
 
 
 class RecordError(ValueError):
@@ -189,7 +191,7 @@ Body: TypeAlias = (
     | Answer
 )
 
-_DECODE: dict[int, Callable[[memoryview], Body]] = {
+_DECODE: dict[int, Callable[[bytes | memoryview], Body]] = {
     kind: msgspec.msgpack.Decoder(body).decode
     for kind, body in {
         Kind.MESSAGE: Message,
@@ -263,7 +265,8 @@ def unpack(record: bytes) -> Record:
     if kind is None:
         raise RecordError(f"record kind {number} is unknown", version)
     try:
-        body = _DECODE[number](memoryview(record)[start:])
+        rest = record if size <= _COPIED else memoryview(record)
+        body = _DECODE[number](rest[start:])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(f"the body of a {kind.name} record: {error}") from error
     return kind, body, deadline / 1000, sent

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from fairway.kit import (
     Content,
     Deadline,
@@ -57,24 +59,22 @@ _CUT = 8192
 access = logging.getLogger("fairway.access")
 
 
-class Frames(dict[int, bytes]):
-    """The frames of one message, by window bits of compression, 0 for plain.
+class Frames(Struct):
+    """The frames of one message, built when first wanted: one for each compression."""
 
-    Each is built when it is first wanted.
-    """
+    message: SendText | SendBytes
+    built: dict[int, bytes] = {}
 
-    __slots__ = ("_message",)
-
-    def __init__(self, message: SendText | SendBytes) -> None:
-        self._message = message
-
-    def __missing__(self, deflate: int) -> bytes:
-        message = self._message
-        if isinstance(message, SendText):
-            frame = build_message(TEXT, message.text.encode(), deflate)
-        else:
-            frame = build_message(BINARY, message.data, deflate)
-        self[deflate] = frame
+    def get(self, deflate: int) -> bytes:
+        """Return the frame for connections of these window bits, 0 for plain."""
+        frame = self.built.get(deflate)
+        if frame is None:
+            message = self.message
+            if isinstance(message, SendText):
+                frame = build_message(TEXT, message.text.encode(), deflate)
+            else:
+                frame = build_message(BINARY, message.data, deflate)
+            self.built[deflate] = frame
         return frame
 
 
@@ -158,7 +158,7 @@ class Connection:
         if stream is None:
             return
         if stream.unsent_bytes <= self._host.limits.unsent_bytes:
-            stream.write(frames[self._deflate])
+            stream.write(frames.get(self._deflate))
         elif may_skip:
             self._host.drop(Drop.SLOW, self._peer, "skipped")
         else:

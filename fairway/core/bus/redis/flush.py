@@ -35,6 +35,7 @@ GROUP_TTL = 15 * 60.0
 """Seconds that a group's sets live after they were last written; renewed by repairs."""
 _ALL_IN = (0, 0)
 """What a push answers with 0: nothing had expired, the lease was there, all stayed."""
+_OF_GROUPS = frozenset({op.GroupAdd, op.GroupDiscard, op.GroupSend})
 _PUSH_RECORDS = 500
 """Records of one script call, so that none holds the server for long."""
 _PUSH_BYTES = 8 * 1024 * 1024
@@ -97,6 +98,8 @@ class Flush:
     def first(self) -> list[Command]:
         """Return the commands that change and read groups."""
         commands: list[Command] = []
+        if _OF_GROUPS.isdisjoint(map(type, self._operations)):
+            return commands
         fetched: dict[str, int] = {}
         for index, operation in enumerate(self._operations):
             match operation:
@@ -233,7 +236,8 @@ class Flush:
         push.records.append(record)
         push.size += len(record)
         push.owners.append(index)
-        push.lease = push.lease or lease
+        if lease is not None:
+            push.lease = lease
         if life > push.life:
             push.life = life
 
