@@ -25,7 +25,7 @@ def test_datagrams_go_both_ways(site: Serve, size: int) -> None:
 
 
 def test_a_conversation_has_state_groups_and_an_end(site: Serve) -> None:
-    with site(trusted=TRUSTED, idle=1.5) as served:
+    with site(trusted=TRUSTED, idle=3.0) as served:
         first, second, plain = served.client(), served.client(), served.client()
         assert first.ask(b"join") == b"welcome"
         assert second.ask(b"join") == b"welcome"
