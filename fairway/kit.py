@@ -73,7 +73,7 @@ from fairway.core.plugin.wire import (
 from fairway.core.settings import Config, Limits, Secret, Settings
 
 if TYPE_CHECKING:
-    from fairway.core.bus.channels import Channel, Group
+    from fairway.core.bus.channels import Channel, Group, send_own
     from fairway.core.consumer.message import Message
     from fairway.core.consumer.routing import include, route
 
@@ -83,6 +83,7 @@ _LAZY = {
     "Message": "fairway.core.consumer.message",
     "include": "fairway.core.consumer.routing",
     "route": "fairway.core.consumer.routing",
+    "send_own": "fairway.core.bus.channels",
 }
 
 __all__ = [
@@ -164,6 +165,7 @@ __all__ = [
     "include",
     "is_origin_pattern",
     "route",
+    "send_own",
     "shared_channel",
 ]
 

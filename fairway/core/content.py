@@ -20,6 +20,7 @@ __all__ = [
     "Value",
     "decode_content",
     "encode_content",
+    "encode_own",
 ]
 
 Value: TypeAlias = (
@@ -68,6 +69,18 @@ def encode_content(
     if type(content) is not dict:
         raise TypeError(f"content must be a dict, not {type(content).__name__}")
     _check_dict(content, None, 0)
+    return encode_own(content, limit)
+
+
+def encode_own(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encoded:
+    """Encode content that its sender has made of nothing but values that may travel.
+
+    A look at all of it costs several times what encoding it does.
+
+    Raises:
+        TypeError: a value cannot be encoded.
+        MessageTooLarge: it is above `limit`.
+    """
     try:
         encoded = _encode(content if shared is None else shared | content)
         size = len(encoded)

@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from fairway.kit import Content, FairwayError
+from fairway.kit import Content, FairwayError, send_own
 from fairway.plugins.http.body import CHUNK_SIZE
 from fairway.plugins.http.credit import ClientLeft
 from fairway.plugins.http.request import FairwayRequest
@@ -55,7 +55,7 @@ def _answer_whole(request: FairwayRequest, response: HttpResponseBase) -> None:
             "content": body,
             "more_content": False,
         }
-        request.message.reply_channel.send(content)
+        send_own(request.message.reply_channel, content)
         return
     response.headers.setdefault("Content-Length", str(len(body)))
     stream = ResponseStream(request, _head(response), len(body))

@@ -94,44 +94,39 @@ def close_response(response: HttpResponseBase) -> None:
         if getattr(response.close, "__func__", None) is not HttpResponseBase.close:
             response.close()
             return
-        _run_closers(response)
+        for closer in response._resource_closers:  # type: ignore[attr-defined]
+            try:
+                closer()
+            except Exception:
+                logger.debug("Closing a part of a response failed", exc_info=True)
+        response._resource_closers.clear()  # type: ignore[attr-defined]
         response.closed = True
         send_finished(response._handler_class)  # type: ignore[attr-defined]
     except Exception:
         logger.exception("A receiver of request_finished failed")
 
 
-def _run_closers(response: HttpResponseBase) -> None:
-    closers = response._resource_closers  # type: ignore[attr-defined]
-    for closer in closers:
-        try:
-            closer()
-        except Exception:
-            logger.debug("Closing a part of a response failed", exc_info=True)
-    closers.clear()
-
-
 def _close_caches() -> None:
-    if _have_to_be_closed(caches.settings):
+    backends = caches.settings
+    if backends is not _known.backends:
+        _look_at(backends)
+    if _known.are_closed:
         close_caches()
 
 
 class _Known(NamedTuple):
     backends: Mapping[str, Any]
-    answer: bool
+    are_closed: bool
+    """Whether closing does anything in one of the cache backends."""
 
 
 _known = _Known({}, False)
 
 
-def _have_to_be_closed(backends: Mapping[str, Any]) -> bool:
-    """Return whether closing does anything in one of the cache backends."""
+def _look_at(backends: Mapping[str, Any]) -> None:
     global _known
-    if _known.backends is not backends:
-        classes = [import_string(one["BACKEND"]) for one in backends.values()]
-        answer = any(each.close is not BaseCache.close for each in classes)
-        _known = _Known(backends, answer)
-    return _known.answer
+    classes = [import_string(one["BACKEND"]) for one in backends.values()]
+    _known = _Known(backends, any(one.close is not BaseCache.close for one in classes))
 
 
 # Connections are closed by the worker, around each consumer; `Application` sees to the

@@ -22,7 +22,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path, reverse, set_script_prefix, set_urlconf
 
+from fairway.core.bus.channels import Channel
+from fairway.core.content import Content
+from fairway.plugins.http import addresses
 from fairway.plugins.http.application import Application
+from fairway.plugins.http.routes import serve
 from tests.plugins.http.django_side.host import Host, header, headers
 from tests.plugins.http.django_side.test_request import FORM, MULTIPART, multipart
 
@@ -80,6 +84,21 @@ def test_the_script_name_of_one_request_is_not_left_to_the_next(host: Host) -> N
 
 def test_a_view_sees_its_reply_channel(host: Host) -> None:
     assert host.ask(target="/peek/")["content"] == b"host!1"
+
+
+def test_a_decorator_may_stand_between_view_and_reply_channel(host: Host) -> None:
+    answers: list[Content] = []
+
+    class Listening(Channel):
+        def send(self, content: Content, **_: Any) -> None:
+            answers.append(content)
+
+    message = host.message(target="/hello/")
+    message.reply_channel = Listening("elsewhere")
+    serve(message)
+
+    assert [answer["content"] for answer in answers] == [b"Hello, world"]
+    assert host.replies() == []
 
 
 def test_each_cookie_has_a_header_of_its_own(host: Host) -> None:
@@ -362,6 +381,14 @@ def other_urls(get_response: Any) -> Any:
     return middleware
 
 
+def misled(get_response: Any) -> Any:
+    def middleware(request: HttpRequest) -> Any:
+        set_urlconf(OtherSite)  # type: ignore[arg-type]
+        return get_response(request)
+
+    return middleware
+
+
 class OtherSite:
     urlpatterns = (path("elsewhere/", lambda request: HttpResponse("other")),)
 
@@ -373,6 +400,26 @@ def test_the_addresses_of_one_request_are_not_left_to_other_consumers(
     assert host.ask(target="/elsewhere/")["content"] == b"other"
 
     assert reverse("hello") == "/hello/"
+
+
+@override_settings(MIDDLEWARE=[f"{MIDDLEWARE}.misled"])
+def test_nor_are_those_that_a_view_told_its_thread(host: Host) -> None:
+    assert host.ask(target="/hello/")["content"] == b"Hello, world"
+
+    assert reverse("hello") == "/hello/"
+
+
+def test_a_thread_is_told_the_addresses_once(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.ask(target="/describe/")
+    told: list[object] = []
+    monkeypatch.setattr(addresses, "set_urlconf", told.append)
+    monkeypatch.setattr(addresses, "set_script_prefix", told.append)
+
+    host.ask(target="/describe/")
+
+    assert told == []
 
 
 class ClosingCache(LocMemCache):
