@@ -15,6 +15,7 @@ ACTING = {"asyncio", "os", "random", "secrets", "select", "socket", "ssl"}
 ACTING |= {"subprocess", "tempfile", "threading", "time"}
 """What a module that only decides has no use for."""
 SIDES = {
+    "http/addresses": "worker",
     "http/application": "worker",
     "http/body": "worker",
     "http/credit": "worker",
