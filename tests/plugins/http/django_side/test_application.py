@@ -409,17 +409,14 @@ def test_nor_are_those_that_a_view_told_its_thread(host: Host) -> None:
     assert reverse("hello") == "/hello/"
 
 
-def test_a_thread_is_told_the_addresses_once(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_is_told_the_addresses_once(host: Host) -> None:
     host.ask(target="/describe/")
-    told: list[object] = []
-    monkeypatch.setattr(addresses, "set_urlconf", told.append)
-    monkeypatch.setattr(addresses, "set_script_prefix", told.append)
+    told = addresses._urlconf_marker(), addresses._prefix_marker()
 
     host.ask(target="/describe/")
 
-    assert told == []
+    assert addresses._urlconf_marker() is told[0]
+    assert addresses._prefix_marker() is told[1]
 
 
 class ClosingCache(LocMemCache):
