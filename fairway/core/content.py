@@ -69,13 +69,19 @@ def encode_content(
     if type(content) is not dict:
         raise TypeError(f"content must be a dict, not {type(content).__name__}")
     _check_dict(content, None, 0)
-    return encode_own(content, limit)
+    return encode_own(content, limit, shared=shared)
 
 
-def encode_own(content: Content, limit: int = DEFAULT_MAX_CONTENT) -> Encoded:
+def encode_own(
+    content: Content,
+    limit: int = DEFAULT_MAX_CONTENT,
+    *,
+    shared: Content | None = None,
+) -> Encoded:
     """Encode content that its sender has made of nothing but values that may travel.
 
-    A look at all of it costs several times what encoding it does.
+    A look at all of it costs several times what encoding it does. The arguments are
+    those of `encode_content`.
 
     Raises:
         TypeError: a value cannot be encoded.
