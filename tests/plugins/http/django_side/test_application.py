@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -417,6 +418,12 @@ def test_a_thread_is_told_the_addresses_once(host: Host) -> None:
 
     assert addresses._urlconf_marker() is told[0]
     assert addresses._prefix_marker() is told[1]
+
+
+def test_a_thread_that_cannot_be_looked_into_is_told_each_time() -> None:
+    marker = addresses._marker(threading.local())
+
+    assert marker() is not marker()
 
 
 class ClosingCache(LocMemCache):
