@@ -30,6 +30,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._told = False
+        self._stopping = False
         self._heard = self._said = 0
 
     async def start(self) -> None:
@@ -70,6 +71,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         except (TimeoutError, aiomqtt.MqttError) as error:
             self.host.log.warning("the broker let us wait at the end: %r", error)
         if self._task is not None:
+            self._stopping = True
             self._task.cancel()
             await asyncio.wait([self._task], timeout=grace)
         while not self._outbox.empty():
@@ -79,7 +81,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             self.host.drop(kit.Drop.UNAVAILABLE)
 
     async def _run(self) -> None:
-        self._task = task = asyncio.current_task()
+        self._task = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self.config.concurrency):
                 tasks.create_task(self._hand_on())
@@ -87,8 +89,9 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             while True:
                 if await self._serve():
                     pause = _PAUSE
-                # A connection that breaks while this is cancelled hides that.
-                if task is not None and task.cancelling():
+                # A connection that breaks while this is cancelled hides that, and one
+                # that breaks by itself may leave the task looking cancelled.
+                if self._stopping:
                     raise asyncio.CancelledError
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
