@@ -30,7 +30,6 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._told = False
-        self._stopping = False
         self._heard = self._said = 0
 
     async def start(self) -> None:
@@ -71,7 +70,6 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         except (TimeoutError, aiomqtt.MqttError) as error:
             self.host.log.warning("the broker let us wait at the end: %r", error)
         if self._task is not None:
-            self._stopping = True
             self._task.cancel()
             await asyncio.wait([self._task], timeout=grace)
         while not self._outbox.empty():
@@ -89,10 +87,6 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             while True:
                 if await self._serve():
                     pause = _PAUSE
-                # A connection that breaks while this is cancelled hides that, and one
-                # that breaks by itself may leave the task looking cancelled.
-                if self._stopping:
-                    raise asyncio.CancelledError
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
