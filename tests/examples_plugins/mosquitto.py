@@ -66,9 +66,11 @@ class Device:
     """Publishes, and hears what is published to some topics."""
 
     def __init__(self, broker: Broker, *topics: str) -> None:
-        self.heard: queue.Queue[MQTTMessage] = queue.Queue()
+        self.heard = heard = queue.Queue[MQTTMessage]()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda client, data, message: self.heard.put(message)
+        # Without a way back to this object: Paho closes its inner sockets only when the
+        # client is deleted, which must not be left to the collector of garbage.
+        self._client.on_message = lambda client, data, message: heard.put(message)
         subscribed: queue.Queue[int] = queue.Queue()
         self._client.on_subscribe = lambda *given: subscribed.put(0)
         self._client.connect("127.0.0.1", broker.port)
