@@ -11,14 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from fairway.core.bus import layer as op
-from fairway.core.bus.bodies import (
-    body_of,
-    capacity_of,
-    expiry_of,
-    is_control,
-    put,
-    queue_of,
-)
+from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
 from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
 from fairway.core.bus.record import Body, Kind
 from fairway.core.drops import Drop
@@ -56,7 +49,7 @@ class _Group:
 class Engine:
     """Queues, groups, leases and claims as plain data.
 
-    A queue is named as in `bodies.queue_of`: a channel, or a mailbox with its `!`. A
+    A queue is named as in `bodies.put`: a channel, or a mailbox with its `!`. A
     queue without entries does not exist.
     """
 
@@ -175,8 +168,8 @@ class Engine:
         return self._push(name, (now + expiry, kind, body, size, now), now)
 
     def _control(self, operation: op.Operation, now: float) -> Outcome:
-        entry: Entry = (now + op.CONTROL_EXPIRY, *body_of(operation), 0, now)
-        return self._push(queue_of(operation), entry, now)
+        name, kind, body, expiry = put(operation, self.policy)
+        return self._push(name, (now + expiry, kind, body, 0, now), now)
 
     def _push(self, name: str, entry: Entry, now: float) -> Outcome:
         queue = self._queues.get(name)
@@ -204,15 +197,14 @@ class Engine:
         if (group := self._groups.get(send.group)) is None:
             return Outcome.ACCEPTED
         self._reap(group, now)
-        deadline = now + expiry_of(send, self.policy)
-        size = len(send.content)
-        shared: Entry = (deadline, *body_of(send), size, now)
+        kind, body, expiry = put_group(send, self.policy)
+        shared: Entry = (now + expiry, kind, body, len(send.content), now)
         for mailbox in group.mailboxes:
             if self._push(f"{mailbox}!", shared, now) is Outcome.FULL:
                 self.dropped.append((mailbox, Drop.FULL, 1))
         for channel in group.plain:
             if channel not in send.exclude:
-                plain = op.Send(channel, send.content, expiry_of(send, self.policy))
+                plain = op.Send(channel, send.content, expiry)
                 if self._send(plain, now) is Outcome.FULL:
                     self.dropped.append((channel, Drop.FULL, 1))
         return Outcome.ACCEPTED

@@ -18,13 +18,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from fairway.core.bus.bodies import (
-    body_of,
-    capacity_of,
-    expiry_of,
-    is_control,
-    queue_of,
-)
+from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
     ChannelLayer,
@@ -208,7 +202,7 @@ class SimpleLayer(ChannelLayer):
                 self.leave(group, channel)
                 if not owner_of(channel):
                     return Outcome.ACCEPTED
-        accepted = self._push(operation, queue_of(operation), *body_of(operation))
+        accepted = self._push(*put(operation, self.policy))
         return Outcome.ACCEPTED if accepted else Outcome.FULL
 
     def _fan_out(self, send: GroupSend) -> Outcome:
@@ -223,19 +217,17 @@ class SimpleLayer(ChannelLayer):
                 mailboxes[f"{mailbox}!"] = None
             else:
                 self.leave(send.group, channel)
-        body = body_of(send)
+        kind, body, expiry = put_group(send, self.policy)
         for queue in mailboxes:
-            if not self._push(send, queue, *body):
+            if not self._push(queue, kind, body, expiry):
                 self.drops.add(queue, Drop.FULL)
-        expiry = expiry_of(send, self.policy)
         for channel in plain:
             one = Send(channel, send.content, expiry)
-            if not self._push(one, queue_of(one), *body_of(one)):
+            if not self._push(*put(one, self.policy)):
                 self.drops.add(channel, Drop.FULL)
         return Outcome.ACCEPTED
 
-    def _push(self, operation: Operation, queue: str, kind: Kind, body: Body) -> bool:
-        expiry = expiry_of(operation, self.policy)
+    def _push(self, queue: str, kind: Kind, body: Body, expiry: float) -> bool:
         capacity = capacity_of(queue, self.policy) * (2 if is_control(kind) else 1)
         version = self.policy.version
         record = pack(kind, body, self.clock(), life=expiry, version=version)

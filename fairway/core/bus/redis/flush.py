@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fairway.core.bus import layer as op
-from fairway.core.bus.bodies import body_of, capacity_of, expiry_of, put
+from fairway.core.bus.bodies import capacity_of, put, put_group
 from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
-from fairway.core.bus.record import Kind, pack, pack_body, pack_header
+from fairway.core.bus.record import Body, Kind, pack_body, pack_header
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -185,36 +185,30 @@ class Flush:
             self._outcome(mailboxes)
             self._note(index, Outcome.UNAVAILABLE)
             return
-        if mailboxes:
-            life = expiry_of(send, self._policy)
-            record = pack(
-                *body_of(send), self._now, life=life, version=self._policy.version
-            )
-            for name in mailboxes:
-                mailbox = name.decode()
-                lease = self._keys.lease(mailbox)
-                self._append(index, f"{mailbox}!", record, life, lease=lease)
-        if plain:
-            life = expiry_of(send, self._policy)
-            for name in plain:
-                channel = name.decode()
-                if channel not in send.exclude:
-                    self._put(index, op.Send(channel, send.content, life))
+        kind, body, life = put_group(send, self._policy)
+        record = self._pack(kind, body, life)
+        for name in mailboxes:
+            mailbox = name.decode()
+            lease = self._keys.lease(mailbox)
+            self._append(index, f"{mailbox}!", record, life, lease=lease)
+        for name in plain:
+            channel = name.decode()
+            if channel not in send.exclude:
+                self._put(index, op.Send(channel, send.content, life))
 
     def _put(self, index: int, operation: Operation) -> None:
         """Append the record of an operation to its queue."""
         queue, kind, body, life = put(operation, self._policy)
+        self._append(index, queue, self._pack(kind, body, life), life)
+
+    def _pack(self, kind: Kind, body: Body, life: float) -> bytes:
+        """Write a record; most of a flush have one of few headers."""
         header = self._headers.get((kind, life))
         if header is None:
-            header = self._header(kind, life)
-        self._append(index, queue, header + pack_body(body), life)
-
-    def _header(self, kind: Kind, life: float) -> bytes:
-        """Write a header; most records of a flush have one of few."""
-        version = self._policy.version
-        header = pack_header(kind, self._now, life=life, version=version)
-        self._headers[kind, life] = header
-        return header
+            version = self._policy.version
+            header = pack_header(kind, self._now, life=life, version=version)
+            self._headers[kind, life] = header
+        return header + pack_body(body)
 
     def _append(
         self,
