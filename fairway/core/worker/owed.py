@@ -19,7 +19,7 @@ class Owed:
         deadline: until when the host waits without a sign of life.
     """
 
-    __slots__ = ("due", "order", "reply_channel")
+    __slots__ = ("_due", "order", "reply_channel")
 
     def __init__(
         self, reply_channel: str, order: int, *, now: float, deadline: float
@@ -28,12 +28,11 @@ class Owed:
         self.order = order
         # A record that waited long is short of time from its start.
         latest = deadline - 2 * BUSY_EVERY
-        self.due = (now if now < latest else latest) + BUSY_EVERY
-        """When the next sign of life is."""
+        self._due = (now if now < latest else latest) + BUSY_EVERY
 
     def busy(self, now: float) -> Busy | None:
         """Return the sign of life that is due, if one is."""
-        if now < self.due:
+        if now < self._due:
             return None
-        self.due = now + BUSY_EVERY
+        self._due = now + BUSY_EVERY
         return Busy(self.reply_channel, self.order)

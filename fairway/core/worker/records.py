@@ -172,7 +172,7 @@ class RecordRunner:
         peer = contents[0]["reply_channel"]
         owed = Owed(peer, body.order, now=now, deadline=delivery.deadline)
         self._owed = owed
-        if owed.due <= now and (busy := owed.busy(now)) is not None:
+        if (busy := owed.busy(now)) is not None:
             self._out.add([busy])
             self._out.flush()
         state = PeerState(body.state)
