@@ -18,16 +18,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
 
-from fairway.core.bus.layer import Delivery, Receiver
+from fairway.core.bus.layer import Delivery
 from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
-from fairway.core.worker.flush import Out
-from fairway.core.worker.loop import Consume
-from fairway.core.worker.pace import HORIZON, SHORT, Pace
+from fairway.core.worker.loop import Consume, Loop, LoopParts
+from fairway.core.worker.pace import HORIZON, SHORT
 
 __all__ = ["CrewLoop"]
 
@@ -35,29 +33,16 @@ _PATIENCE = HORIZON / 2
 """Seconds after which the heir takes over from a leader that consumes."""
 
 
-class CrewLoop:
-    """See the module; `Loop` says what the methods promise."""
+class CrewLoop(Loop):
+    """See the module."""
 
     SPARE = 1
     ALARM: Callable[[], Alarm] = TimerAlarm if sys.platform == "linux" else PollingAlarm
     """What wakes the heir."""
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        crew: Sequence[Consume],
-        *,
-        pace: Pace,
-        out: Out,
-        sieve: Callable[[Delivery], bool],
-        name: str = "worker",
-    ) -> None:
-        self.taking = True
-        self._receiver = receiver
-        self._pace = pace
-        self._out = out
-        self._sieve = sieve
-        self._takes_over = len(crew) > 1 + self.SPARE
+    def __init__(self, parts: LoopParts) -> None:
+        super().__init__(parts)
+        self._takes_over = len(parts.crew) > 1 + self.SPARE
         # The leader's own; whoever becomes the leader goes on with it.
         self._batch: deque[Delivery] = deque()
         # Guards the four below. Who leads, and whether its consumer has ended, is one
@@ -69,61 +54,32 @@ class CrewLoop:
         self._alarm = self.ALARM()
         # Followers queue up for it; who has it is the heir.
         self._heirship = threading.Lock()
-        self._room_bell: SimpleQueue[None] = SimpleQueue()
         self._take_line = threading.Lock()
-        self._stopping = threading.Event()
-        self._error: BaseException | None = None
-        # Daemons: a consumer that never ends must not keep the process.
-        self._threads = [
-            threading.Thread(
-                target=self._run, args=(one,), name=f"{name}-{index}", daemon=True
-            )
-            for index, one in enumerate(crew)
-        ]
 
-    def receive(self) -> None:
-        """Have records taken until `stop`; raises what was not a consumer's."""
-        for thread in self._threads:
-            thread.start()
+    def _receive(self) -> None:
         self._stopping.wait()
         # A take that was under way has ended once its line is free; none follows.
         with self._take_line:
             pass
-        if self._error is not None:
-            raise self._error
 
-    def stop(self) -> None:
-        """Take no more; any thread, not a signal handler."""
-        self._stopping.set()
-        self._receiver.wake()
-        self._room_bell.put(None)
+    def _serve(self, me: Consume) -> None:
+        self._follow(me)
+        while self._lead(me):
+            self._follow(me)
 
-    def drain(self, grace: float) -> list[Delivery]:
-        """Consume what was taken for up to `grace` seconds; return what is left."""
-        end = time.monotonic() + grace
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+    def _retire(self, me: Consume) -> None:
+        self._resign(me)
+        super()._retire(me)
+
+    def _has_room(self) -> bool:
+        return self._followers > 0
+
+    def _leave_behind(self) -> list[Delivery]:
         left = []
         with suppress(IndexError):
             while True:
                 left.append(self._batch.popleft())
-        if self._error is not None:
-            raise self._error
         return left
-
-    def _run(self, me: Consume) -> None:
-        try:
-            while True:
-                self._follow(me)
-                if not self._lead(me):
-                    break
-        except BaseException as error:
-            # A thread that just ended would be a silent stop.
-            self._error = error
-            self.stop()
-        finally:
-            self._resign(me)
-            me.leave()
 
     # Following.
 
@@ -131,8 +87,7 @@ class CrewLoop:
         """Wait until this thread leads."""
         with self._mutex:
             self._followers += 1
-        if not self.taking:
-            self._room_bell.put(None)
+        self._tell_room()
         with self._heirship:
             while not self._succeeds(me):
                 self._alarm.wait()
@@ -190,7 +145,7 @@ class CrewLoop:
 
     def _take(self) -> bool:
         """Send what is ready and fill the batch; returns False at the end of taking."""
-        if not self._followers:
+        if not self._has_room():
             self._out.flush()
             self._wait_for_room()
         with self._take_line:
@@ -202,14 +157,6 @@ class CrewLoop:
         if stopping:
             self._out.flush()
         return not stopping
-
-    def _wait_for_room(self) -> None:
-        # Set before looking, and read by who comes back after it was counted.
-        while not self._followers and not self._stopping.is_set():
-            self.taking = False
-            if not self._followers:
-                self._room_bell.get()
-        self.taking = True
 
     def _begins(self, me: Consume, kind: int) -> None:
         """A consumer is about to run; called by the thread that will run it."""

@@ -1,22 +1,21 @@
-"""The queue loop: one thread receives, others consume.
-
-It takes only while fewer messages wait than there are threads, so that little stands
-behind a busy process. A record is consumed by one thread, and so are its events.
-"""
+"""Loop: takes records and has threads consume them; what all loops share."""
 
 from __future__ import annotations
 
 import threading
 import time
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
+
+from msgspec import Struct
 
 from fairway.core.bus.layer import Delivery, Receiver
 from fairway.core.worker.flush import Out
 from fairway.core.worker.pace import Pace
 
-__all__ = ["Begins", "Consume", "Loop", "MakeLoop", "QueueLoop"]
+__all__ = ["Begins", "Consume", "Loop", "LoopParts"]
 
 Begins = Callable[[int], None]
 """Told the kind of a consumer that is about to run; see `Pace`."""
@@ -38,161 +37,122 @@ class Consume(typing.Protocol):
         """The thread ends; called in it."""
 
 
-class Loop(typing.Protocol):
-    """Takes records and has them consumed; its methods are called in this order."""
+class LoopParts(Struct, frozen=True, kw_only=True):
+    """What a loop works with."""
 
-    taking: bool
-    """Whether records are being taken, that is, not all threads are busy."""
+    receiver: Receiver
+    """Where records come from."""
+    crew: Sequence[Consume]
+    """One for each thread."""
+    pace: Pace
+    """How long consumers usually run, and how many records to take."""
+    out: Out
+    """Where what they send leaves."""
+    sieve: Callable[[Delivery], bool]
+    """Returns True for a record that it dealt with itself; called in the thread that
+    takes."""
+    name: str = "worker"
+    """Of its threads, with a number behind."""
+
+
+class Loop(ABC):
+    """Takes records and has them consumed: `receive`, `stop`, then `drain`."""
+
+    SPARE = 0
+    """How many threads there are beside those that may consume."""
+
+    def __init__(self, parts: LoopParts) -> None:
+        self.taking = True
+        """Whether records are being taken, that is, not all threads are busy."""
+        self._receiver = parts.receiver
+        self._pace = parts.pace
+        self._out = parts.out
+        self._sieve = parts.sieve
+        self._stopping = threading.Event()
+        self._room_bell: SimpleQueue[None] = SimpleQueue()
+        self._error: BaseException | None = None
+        # Daemons: a consumer that never ends must not keep the process.
+        self._threads = [
+            threading.Thread(
+                target=self._run, args=(one,), name=f"{parts.name}-{index}", daemon=True
+            )
+            for index, one in enumerate(parts.crew)
+        ]
 
     def receive(self) -> None:
-        """Take records in this thread until `stop`.
+        """Have records taken until `stop`.
 
         Raises:
             BaseException: what was not a consumer's.
         """
-
-    def stop(self) -> None:
-        """Take no more; any thread, not a signal handler."""
-
-    def drain(self, grace: float) -> list[Delivery]:
-        """Consume what was taken for up to `grace` seconds; return what is left."""
-
-
-class MakeLoop(typing.Protocol):
-    """A class of loops."""
-
-    SPARE: int
-    """How many threads there are beside those that may consume."""
-
-    def __call__(
-        self,
-        receiver: Receiver,
-        crew: Sequence[Consume],
-        *,
-        pace: Pace,
-        out: Out,
-        sieve: Callable[[Delivery], bool],
-        name: str = "worker",
-    ) -> Loop:
-        """Make one.
-
-        Args:
-            receiver: where records come from.
-            crew: one for each thread.
-            pace: how long consumers usually run, and how many records to take.
-            out: where what they send leaves.
-            sieve: returns True for a record that it dealt with itself; called in the
-                thread that takes.
-        """
-
-
-class QueueLoop:
-    """See the module; `Loop` says what the methods promise."""
-
-    SPARE = 0
-
-    def __init__(
-        self,
-        receiver: Receiver,
-        crew: Sequence[Consume],
-        *,
-        pace: Pace,
-        out: Out,
-        sieve: Callable[[Delivery], bool],
-        name: str = "worker",
-    ) -> None:
-        self.taking = True
-        self._receiver = receiver
-        self._pace = pace
-        self._out = out
-        self._sieve = sieve
-        self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
-        self._bell: SimpleQueue[None] = SimpleQueue()
-        self._stopping = False
-        self._error: BaseException | None = None
-        self._busy = [False] * len(crew)
-        # Daemons: a consumer that never ends must not keep the process.
-        self._threads = [
-            threading.Thread(
-                target=self._run, args=(index, one), name=f"{name}-{index}", daemon=True
-            )
-            for index, one in enumerate(crew)
-        ]
-
-    def receive(self) -> None:
-        """Take records until `stop`; raises what was not a consumer's."""
         for thread in self._threads:
             thread.start()
-        count = len(self._threads)
-        try:
-            while not self._stopping:
-                idle = count - sum(self._busy)
-                for delivery in self._receiver.take(self._pace.limit(idle)):
-                    if not self._sieve(delivery):
-                        self._queue.put(delivery)
-                self._wait_for_room(count)
-        finally:
-            self._dismiss()
-        if self._error is not None:
-            raise self._error
+        self._receive()
+        self._check()
 
     def stop(self) -> None:
         """Take no more; any thread, not a signal handler."""
-        self._stopping = True
+        self._stopping.set()
         self._receiver.wake()
-        self._bell.put(None)
+        self._room_bell.put(None)
 
     def drain(self, grace: float) -> list[Delivery]:
-        """Consume what was taken for up to `grace` seconds; return what is left."""
+        """Consume what was taken for up to `grace` seconds; return what is left.
+
+        Raises:
+            BaseException: what was not a consumer's.
+        """
         end = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        left = []
-        while True:
-            try:
-                delivery = self._queue.get_nowait()
-            except Empty:
-                break
-            if delivery is not None:
-                left.append(delivery)
-        # What was just taken out were ends for threads that outlive the grace, too.
-        self._dismiss()
-        if self._error is not None:
-            raise self._error
+        left = self._leave_behind()
+        self._check()
         return left
 
-    def _dismiss(self) -> None:
-        """Let each thread end once it has consumed what was taken before."""
-        for _ in self._threads:
-            self._queue.put(None)
+    @abstractmethod
+    def _receive(self) -> None:
+        """Return when no more is taken; the threads run."""
 
-    def _wait_for_room(self, most: int) -> None:
-        # Set before looking, and read by the threads after they took: whichever comes
+    @abstractmethod
+    def _serve(self, me: Consume) -> None:
+        """Do what a thread does until no more is taken, and what was is consumed."""
+
+    @abstractmethod
+    def _has_room(self) -> bool:
+        """Return whether there is a thread for what would be taken."""
+
+    @abstractmethod
+    def _leave_behind(self) -> list[Delivery]:
+        """Take back what no thread has begun."""
+
+    def _retire(self, me: Consume) -> None:
+        """A thread ends, however it does."""
+        me.leave()
+
+    def _wait_for_room(self) -> None:
+        # Set before looking, and read by who makes room after it did: whichever comes
         # last sees the other.
-        while self._queue.qsize() >= most and not self._stopping:
+        while not self._has_room() and not self._stopping.is_set():
             self.taking = False
-            if self._queue.qsize() >= most:
-                self._bell.get()
+            if not self._has_room():
+                self._room_bell.get()
         self.taking = True
 
-    def _run(self, index: int, one: Consume) -> None:
-        count = len(self._threads)
+    def _tell_room(self) -> None:
+        """Wake who waits for room, if there is some."""
+        if not self.taking and self._has_room():
+            self._room_bell.put(None)
+
+    def _run(self, me: Consume) -> None:
         try:
-            while (delivery := self._queue.get()) is not None:
-                self._busy[index] = True
-                if not self.taking and self._queue.qsize() < count:
-                    self._bell.put(None)
-                one.consume(delivery, self._begins)
-                self._out.flush()
-                self._busy[index] = False
+            self._serve(me)
         except BaseException as error:
             # A thread that just ended would be a silent stop.
             self._error = error
             self.stop()
         finally:
-            one.leave()
+            self._retire(me)
 
-    def _begins(self, kind: int) -> None:
-        # A ready reply does not wait for a consumer that is usually long.
-        if self._pace.is_long(kind):
-            self._out.flush()
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error

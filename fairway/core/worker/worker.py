@@ -18,7 +18,7 @@ from fairway.core.plugin.loading import Plugins
 from fairway.core.worker.canary import Canary
 from fairway.core.worker.crew import CrewLoop
 from fairway.core.worker.flush import Out
-from fairway.core.worker.loop import Loop, MakeLoop
+from fairway.core.worker.loop import Loop, LoopParts
 from fairway.core.worker.pace import Pace
 from fairway.core.worker.pools import choose
 from fairway.core.worker.records import RecordRunner
@@ -64,7 +64,7 @@ class Worker:
         name: str | None = None,
         switch_interval: float | None = SWITCH_INTERVAL,
         long_interval: float | None = None,
-        loop: MakeLoop = CrewLoop,
+        loop: type[Loop] = CrewLoop,
     ) -> None:
         self.name = name or f"worker.{secrets.token_hex(6)}"
         self.channels = choose(router.channels(), only, exclude)
@@ -83,13 +83,15 @@ class Worker:
         self._canary = Canary()
         self._canary_channel = layer.new_channel(f"{encode_local(self.name)}?")
         self._receiver = layer.receiver([*self.channels, self._canary_channel])
-        self._loop: Loop = loop(
-            self._receiver,
-            self._runners,
-            pace=pace,
-            out=self._out,
-            sieve=self._is_canary,
-            name=self.name,
+        self._loop = loop(
+            LoopParts(
+                receiver=self._receiver,
+                crew=self._runners,
+                pace=pace,
+                out=self._out,
+                sieve=self._is_canary,
+                name=self.name,
+            )
         )
         self._watch = Watch(
             self._loop,

@@ -16,7 +16,8 @@ from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route
 from fairway.core.worker import Worker
 from fairway.core.worker.crew import CrewLoop
-from fairway.core.worker.loop import MakeLoop, QueueLoop
+from fairway.core.worker.loop import Loop
+from fairway.core.worker.queueing import QueueLoop
 from tests.core.worker.conftest import Host, MakeWorker
 from tests.support.waiting import wait_until
 
@@ -27,7 +28,7 @@ WARM = 200
 
 @pytest.fixture(params=[QueueLoop, CrewLoop])
 def make(request: pytest.FixtureRequest, make_worker: MakeWorker) -> MakeWorker:
-    loop: MakeLoop = request.param
+    loop: type[Loop] = request.param
 
     def make(routes: Any, **options: Any) -> Worker:
         return make_worker(routes, loop=loop, **options)
@@ -329,7 +330,7 @@ class _Faulty(MemoryLayer):
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("loop", [QueueLoop, CrewLoop])
 def test_what_is_not_the_consumers_ends_the_worker_loudly(
-    plugins: Any, loop: MakeLoop, threads: int
+    plugins: Any, loop: type[Loop], threads: int
 ) -> None:
     from fairway.core.consumer.routing import Router
 
@@ -353,7 +354,7 @@ def test_what_is_not_the_consumers_ends_the_worker_loudly(
 
 @pytest.mark.parametrize("loop", [QueueLoop, CrewLoop])
 def test_a_mix_of_everything_is_consumed_once_each(
-    make_worker: MakeWorker, host: Host, loop: MakeLoop
+    make_worker: MakeWorker, host: Host, loop: type[Loop]
 ) -> None:
     def mixed(message: Message) -> None:
         number = int(message.text)

@@ -8,6 +8,9 @@ from fairway.core.bus.layer import Delivery, LayerPolicy, Receiver
 from fairway.core.bus.memory import MemoryLayer
 from fairway.core.worker.canary import EVERY, PATIENCE, Canary
 from fairway.core.worker.flush import Out
+from fairway.core.worker.loop import LoopParts
+from fairway.core.worker.pace import Pace
+from fairway.core.worker.queueing import QueueLoop
 from fairway.core.worker.watch import Watch
 
 
@@ -30,33 +33,28 @@ class Deaf(Receiver):
         """Nothing is open."""
 
 
-class Idle:
-    """A loop that takes nothing."""
-
-    taking = True
-
-    def receive(self) -> None:
-        """Return at once."""
-
-    def stop(self) -> None:
-        """There is nothing to stop."""
-
-    def drain(self, grace: float) -> list[Delivery]:
-        return []
-
-
 class Bench:
     def __init__(self) -> None:
         self.layer = MemoryLayer("memory://", LayerPolicy())
         self.receiver = Deaf()
+        out = Out(self.layer)
         self.canary = Canary()
+        idle = QueueLoop(
+            LoopParts(
+                receiver=self.receiver,
+                crew=[],
+                pace=Pace(),
+                out=out,
+                sieve=lambda delivery: False,
+            )
+        )
         self.watch = Watch(
-            Idle(),
+            idle,
             self.receiver,
             canary=self.canary,
             channel="worker?1",
             runners=[],
-            out=Out(self.layer),
+            out=out,
             name="test",
         )
 
