@@ -35,7 +35,7 @@ from fairway.core.bus.redis.resp import (
     checked,
     explain,
 )
-from fairway.core.bus.redis.scripts import GATHER
+from fairway.core.bus.redis.rotation import Rotation
 
 __all__ = ["RedisReceiver"]
 
@@ -45,18 +45,10 @@ have taken messages for it."""
 _DEAD = 3.0
 """Seconds after which a connection without an answer is given up."""
 _SHORTEST_CONNECT = 0.5
-_ELSEWHERE = 1 / 8
-"""Of a take, what stays free for other queues than the first that holds something."""
-_SHORTEST_WAIT = 0.001
-"""Below that BLMPOP would wait forever."""
 
 
 class RedisReceiver(Receiver):
     """Takes by BLMPOP, and by a script from all queues where several are busy.
-
-    LMPOP in the same write begins at the other end of the queues. So what it finds
-    says whether several are busy; for as long as that is so, the script goes along at
-    once. The queues stand in the order in which they were served last.
 
     `wake` pushes on a list of this receiver's own, in front of its queues. Unlike
     CLIENT UNBLOCK that cannot come too early: who is not blocked yet finds it.
@@ -65,15 +57,16 @@ class RedisReceiver(Receiver):
     def __init__(self, bus: Bus, channels: Sequence[str]) -> None:
         self._bus = bus
         self._queues = tuple(dict.fromkeys(channels))
+        self._mailboxes = [name[:-1] for name in self._queues if name[-1] == "!"]
         self._token = secrets.token_hex(8)
         self._link: Link | None = None
         self._keys: Keys | None = None
-        self._names: dict[str, str] = {}
-        self._asked: list[str] = []
+        self._slice = slice_of(bus.policy.mailbox_lease)
+        self._rotation = Rotation({}, "", self._slice)
+        self._asked = False
         self._asked_until = 0.0
         self._leased = -math.inf
         self._surplus: deque[Delivery] = deque()
-        self._crowded = False
         self._backoff = Backoff()
         self._taking = threading.Lock()
         self._woken = False
@@ -196,40 +189,25 @@ class RedisReceiver(Receiver):
             count_buried(self._queues, answers, self._bus.drops)
         # A server that forbids names tells nobody who reads; nothing else needs them.
         link.exchange([introduce(self._queues)], time.monotonic() + _DEAD)
-        self._names = {link.keys.queue(name): name for name in self._queues}
+        names = {link.keys.queue(name): name for name in self._queues}
+        self._rotation = Rotation(names, link.keys.bell(self._token), self._slice)
         self._leased = -math.inf
         return link
 
     def _asking(self, link: Link, limit: int, end: float) -> list[Command]:
         """Return the commands of a take, which are to be written at once."""
         now = time.monotonic()
-        wait = min(slice_of(self._bus.policy.mailbox_lease), end - now)
-        commands = self._leases(link, now)
-        queues, first = list(self._names), 0
-        if wait >= _SHORTEST_WAIT:
-            first = 1 if self._crowded else _first_share(limit, len(queues))
-            keys = [link.keys.bell(self._token), *queues]
-            blocking: Command = ("BLMPOP", f"{wait:.3f}", len(keys), *keys)
-            commands.append((*blocking, "LEFT", "COUNT", first))
-        # From the other end: the queue that BLMPOP took from comes last.
-        queues.reverse()
-        if limit > first:
-            if self._crowded or not first:
-                commands.append(GATHER(queues, limit - first))
-            else:
-                other: Command = ("LMPOP", len(queues), *queues, "LEFT")
-                commands.append((*other, "COUNT", limit - first))
-        self._asked = queues
+        wait = min(self._slice, end - now)
+        self._asked = True
         self._asked_until = now + max(wait, 0.0)
-        return commands
+        return self._leases(link, now) + self._rotation.pops(limit, wait)
 
     def _leases(self, link: Link, now: float) -> list[Command]:
         lease = self._bus.policy.mailbox_lease
-        mailboxes = [name[:-1] for name in self._queues if name[-1] == "!"]
-        if not mailboxes or now - self._leased < lease / 3:
+        if not self._mailboxes or now - self._leased < lease / 3:
             return []
         self._leased = now
-        return [renew(link.keys, name, lease) for name in mailboxes]
+        return [renew(link.keys, name, lease) for name in self._mailboxes]
 
     def _wait(self, link: Link, end: float) -> list[Answer] | None:
         """Return the answers, or None when a take is to end without them."""
@@ -247,21 +225,17 @@ class RedisReceiver(Receiver):
 
     def _receive(self, link: Link, answers: list[Answer], limit: int) -> None:
         """Read the answers to a take, and what it left in other queues."""
-        asked, self._asked = self._asked, []
-        served = self._read(link, answers, asked)
+        self._asked = False
+        served = self._read(link, answers)
         room = limit - len(self._surplus)
-        if len(served) > 1 and room > 0 and not self._crowded:
-            gather = [GATHER(asked, room)]
+        if len(served) > 1 and room > 0 and not self._rotation.crowded:
             deadline = time.monotonic() + _DEAD
-            served |= self._read(
-                link, checked(link.exchange(gather, deadline), link.failure), asked
-            )
-        self._crowded = len(served) > 1
-        for key in served:
-            self._names[key] = self._names.pop(key)
+            gathered = link.exchange([self._rotation.gather(room)], deadline)
+            served |= self._read(link, checked(gathered, link.failure))
+        self._rotation.served(served)
 
-    def _read(self, link: Link, answers: list[Answer], asked: list[str]) -> set[str]:
-        """Read the records in answers and return the lists that they come from."""
+    def _read(self, link: Link, answers: list[Answer]) -> set[str]:
+        """Read the records in answers and return the keys of their lists."""
         now = time.monotonic()
         served: set[str] = set()
         for answer in answers:
@@ -271,8 +245,8 @@ class RedisReceiver(Receiver):
                 continue
             # [key, records] of a pop, [index, records, index, records, ...] of GATHER.
             for where, records in zip(answer[::2], answer[1::2], strict=True):
-                key = asked[where] if isinstance(where, int) else where.decode()
-                if (name := self._names.get(key)) is not None:
+                if (found := self._rotation.name_of(where)) is not None:
+                    key, name = found
                     served.add(key)
                     self._surplus += read_records(
                         name, records, link.clock, drops=self._bus.drops, now=now
@@ -293,7 +267,7 @@ class RedisReceiver(Receiver):
         if self._link is not None:
             self._link.close()
         self._link = None
-        self._asked = []
+        self._asked = False
 
     def _pause(self, end: float) -> None:
         """Wait before the next attempt to connect, or for the bell."""
@@ -307,8 +281,3 @@ class RedisReceiver(Receiver):
         with suppress(OSError):
             while self._bell.recv(4096):
                 pass
-
-
-def _first_share(limit: int, queues: int) -> int:
-    """Return how much of a take may come from the first queue that holds something."""
-    return limit - min(queues - 1, max(1, int(limit * _ELSEWHERE))) if limit > 1 else 1

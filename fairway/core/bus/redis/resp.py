@@ -23,7 +23,8 @@ __all__ = [
     "pack",
 ]
 
-Command: TypeAlias = tuple[str | bytes | int | float, ...]
+Command: TypeAlias = tuple[str | bytes | int | float, ...] | bytes
+"""Its parts, or, for one that is written again and again, what `pack` made of it."""
 Answer: TypeAlias = Any
 """bytes, int, None, a list of these, a `ReplyError`, or a `Missing`."""
 ReplyError = hiredis.ReplyError
@@ -100,7 +101,10 @@ class Answers:
 
 def pack(commands: Iterable[Command]) -> bytes:
     """Write commands."""
-    packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
+    packed = [
+        command if isinstance(command, bytes) else hiredis.pack_command(command)  # type: ignore[arg-type]
+        for command in commands
+    ]
     return b"".join(packed)
 
 

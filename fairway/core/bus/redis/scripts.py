@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from fairway.core.bus.redis.resp import Command
 
@@ -31,7 +32,7 @@ class Script:
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(
-        self, keys: list[str], *arguments: str | bytes | int | float
+        self, keys: Sequence[str], *arguments: str | bytes | int | float
     ) -> Command:
         """Return the command that runs it."""
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
