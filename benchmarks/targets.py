@@ -10,6 +10,7 @@ from benchmarks.server import ROOT, Target
 __all__ = [
     "BARE",
     "BARE_UDP",
+    "BUS_BARE",
     "BUS_CHANNELS",
     "BUS_MEMORY",
     "BUS_REDIS",
@@ -158,5 +159,13 @@ BUS_CHANNELS = Target(
     "channels_redis",
     {"redis": _REDIS, "echo": (_PYTHON, "-m", "benchmarks.peers.bus_echo", _REDIS_URL)},
     needs=("channels_redis", "uvloop"),
+    http=False,
+)
+BUS_BARE = Target(
+    "bare lists of Redis",
+    {
+        "redis": _REDIS,
+        "echo": (_PYTHON, "-m", "benchmarks.peers.bare_bus", "{redis_port}"),
+    },
     http=False,
 )

@@ -15,9 +15,10 @@ from functools import partial
 
 from benchmarks.bus_echo import CHANNEL, EchoThread, make_layer
 from benchmarks.measure import Meter, Plan, Results, Sample, percentile, window
+from benchmarks.peers.bare_bus import BareSide
 from benchmarks.rounds import able, interleave, running
 from benchmarks.server import Server
-from benchmarks.targets import BUS_CHANNELS, BUS_MEMORY, BUS_REDIS
+from benchmarks.targets import BUS_BARE, BUS_CHANNELS, BUS_MEMORY, BUS_REDIS
 from fairway.core.bus.layer import ChannelLayer, Delivery, Send
 from fairway.core.content import encode_content
 
@@ -27,7 +28,7 @@ NAME = "W6"
 BATCHED = "64 in flight"
 ALONE = "one at a time"
 _CASES = {BATCHED: 64, ALONE: 1}
-_TARGETS = (BUS_MEMORY, BUS_REDIS, BUS_CHANNELS)
+_TARGETS = (BUS_MEMORY, BUS_REDIS, BUS_CHANNELS, BUS_BARE)
 _TEXT = "x" * 64
 _END_TIMEOUT = 2.0
 
@@ -66,6 +67,8 @@ def _traffic(
     redis = f"redis://127.0.0.1:{server.redis_port}/0"
     if server.target is BUS_CHANNELS:
         return _channels_traffic(redis, in_flight, meter, ways)
+    if server.target is BUS_BARE:
+        return _bare_traffic(server.redis_port, in_flight, meter, ways)
     url = redis if server.target is BUS_REDIS else "memory://"
     return _fairway_traffic(url, in_flight, meter, ways)
 
@@ -204,3 +207,31 @@ async def _channels_traffic(
         running.clear()
         await asyncio.wait(tasks, timeout=_END_TIMEOUT)
         await layer.close_pools()
+
+
+@asynccontextmanager
+async def _bare_traffic(
+    port: int, in_flight: int, meter: Meter, ways: _Ways
+) -> AsyncIterator[None]:
+    sent: deque[float] = deque()
+
+    def send(count: int) -> None:
+        sent.extend([time.perf_counter()] * count)
+        side.send(count)
+
+    def returned(moments: list[float]) -> None:
+        now = time.perf_counter()
+        for turned in moments:
+            begun = sent.popleft()
+            meter.add(now - begun)
+            if in_flight == 1:
+                ways.add(begun, turned, now)
+        send(len(moments))
+
+    side = BareSide(returned)
+    await side.open(port)
+    try:
+        send(in_flight)
+        yield
+    finally:
+        side.close()

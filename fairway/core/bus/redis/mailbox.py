@@ -24,6 +24,7 @@ from fairway.core.bus.redis.resp import (
     Missing,
     ReplyError,
     explain,
+    pack,
 )
 from fairway.core.bus.redis.upkeep import Ask, Upkeep
 from fairway.core.bus.redis.wire import Wire
@@ -64,6 +65,8 @@ class RedisMailbox(Mailbox):
         self._bus = port.bus
         self._owner = owner
         self._keys: Keys | None = None
+        self._slice = slice_of(port.bus.policy.mailbox_lease)
+        self._pop: Command = b""
         self._leased = -math.inf
         self._closed = False
         self._line = Line(
@@ -108,20 +111,21 @@ class RedisMailbox(Mailbox):
             count = partial(count_buried, queues, drops=self._bus.drops)
             wire.exchange(bury(before, queues), count, _DEAD)
         self._leased = -math.inf
+        queue = wire.keys.queue(f"{self.name}!")
+        pop = ("BLMPOP", f"{self._slice:.3f}", 1, queue, "LEFT", "COUNT", _BATCH)
+        self._pop = pack([pop])
         wire.exchange([introduce([f"{self.name}!"])], lambda answers: None, _DEAD)
         self._listen(wire)
 
     def _listen(self, wire: Wire) -> None:
         lease, now = self._bus.policy.mailbox_lease, time.monotonic()
-        commands: list[Command] = []
+        commands = [self._pop]
         renewing = now - self._leased >= lease / 3
         if renewing:
             self._leased = now
-            commands.append(renew(wire.keys, self.name, lease))
-        wait = slice_of(lease)
-        queue = wire.keys.queue(f"{self.name}!")
-        commands.append(("BLMPOP", f"{wait:.3f}", 1, queue, "LEFT", "COUNT", _BATCH))
-        wire.exchange(commands, partial(self._answered, wire, renewing), wait + _DEAD)
+            commands.insert(0, renew(wire.keys, self.name, lease))
+        answered = partial(self._answered, wire, renewing)
+        wire.exchange(commands, answered, self._slice + _DEAD)
 
     def _answered(self, wire: Wire, renewed: bool, answers: list[Answer]) -> None:
         for answer in answers:
