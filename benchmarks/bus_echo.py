@@ -9,7 +9,14 @@ import sys
 import threading
 import time
 
-from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy, Operation, Send
+from fairway.core.bus.layer import (
+    ChannelLayer,
+    Delivery,
+    LayerPolicy,
+    Operation,
+    Outcome,
+    Send,
+)
 from fairway.core.bus.memory import MemoryLayer
 from fairway.core.bus.record import Message
 from fairway.core.bus.redis import RedisLayer
@@ -31,9 +38,11 @@ class EchoThread(threading.Thread):
         self._receiver = layer.receiver([CHANNEL])
 
     def run(self) -> None:
-        """Answer batches; the receiver's end is an empty one."""
-        while taken := self._receiver.take(_BATCH):
-            self._layer.apply(_replies(taken))
+        """Answer batches as a worker does; the receiver's end is an empty one."""
+        layer, receiver = self._layer, self._receiver
+        taken = receiver.take(_BATCH)
+        while taken:
+            taken = layer.apply_and_take(_replies(taken), _told, receiver, _BATCH)
 
     def stop(self) -> None:
         """Let it end."""
@@ -61,6 +70,10 @@ def _replies(taken: list[Delivery]) -> list[Operation]:
         for delivery in taken
         if isinstance(delivery.body, Message)
     ]
+
+
+def _told(outcomes: list[Outcome]) -> None:
+    """What was not taken is missed by who waits for it."""
 
 
 if __name__ == "__main__":

@@ -12,9 +12,12 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
-from hiredis import Reader, pack_command
+from hiredis import Reader
+
+from fairway.core.bus.redis.resp import pack
 
 __all__ = ["BareSide"]
 
@@ -41,12 +44,12 @@ class BareSide:
         """Connect both, and wait for the first message."""
         loop = asyncio.get_running_loop()
         for connection in (self._writer, self._waiter):
-            await loop.create_connection(lambda c=connection: c, "127.0.0.1", port)
+            await loop.create_connection(partial(_same, connection), "127.0.0.1", port)
         self._waiter.write(_take(_BACK))
 
     def send(self, count: int) -> None:
         """Send messages in one write."""
-        self._writer.write(pack_command(("RPUSH", _THERE, *["x" * 64] * count)))
+        self._writer.write(pack([("RPUSH", _THERE, *["x" * 64] * count)]))
 
     def close(self) -> None:
         """Let both go."""
@@ -73,8 +76,12 @@ class _Connection(asyncio.Protocol):
             self._answered(answer)
 
 
+def _same(connection: _Connection) -> _Connection:
+    return connection
+
+
 def _take(queue: str) -> bytes:
-    return pack_command(("BLMPOP", "0", "1", queue, "LEFT", "COUNT", str(_BATCH)))
+    return pack([("BLMPOP", 0, 1, queue, "LEFT", "COUNT", _BATCH)])
 
 
 def main(port: int) -> None:
@@ -91,7 +98,7 @@ def main(port: int) -> None:
         while True:
             _, taken = answer()
             turned = _TURNED.pack(time.perf_counter())
-            back = pack_command(("RPUSH", _BACK, *(turned + each for each in taken)))
+            back = pack([("RPUSH", _BACK, *(turned + each for each in taken))])
             connection.sendall(back + _take(_THERE))
             answer()
 
