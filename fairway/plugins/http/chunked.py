@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fairway.kit import RemoteProtocolError
+from fairway.plugins.http.fields import CONTROL
 
 __all__ = ["ChunkDecoder"]
 
@@ -17,7 +18,6 @@ _MAX_TRAILERS = 8 * 1024
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:;[\t\x20-\x7e]*)?)")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\x84\x86-\xff]*")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
 
 
 class ChunkDecoder:
@@ -118,7 +118,7 @@ class ChunkDecoder:
     @staticmethod
     def _check_begun(line: bytes | bytearray) -> None:
         """Refuse an incomplete line as soon as it cannot become a good one."""
-        if len(line) > _MAX_LINE + 1 or _CONTROL.search(line.removesuffix(b"\r")):
+        if len(line) > _MAX_LINE + 1 or CONTROL.search(line.removesuffix(b"\r")):
             raise _malformed()
 
 

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from fairway.kit import Headers, RemoteProtocolError
 from fairway.plugins.http.remembered import Remembered
 
-__all__ = ["Fields", "options", "read_fields"]
+__all__ = ["CONTROL", "Fields", "options", "read_fields"]
 
 Fields = dict[bytes, bytes]
 """Values by name in lower case; those of repeated fields are joined by commas, which
 says the same of a list and makes no single value valid."""
 
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
+"""Finds a byte that stands in no line: one of control but for the tab, or NEL.
+
+In a line that ends at its first CR LF, any other CR or LF stands alone. The bytes from
+VT to RS and NEL end lines for some readers of text (Daphne, CVE-2026-44546).
+"""
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# The bytes from VT to RS and NEL end lines for some readers of text (Daphne,
-# CVE-2026-44546).
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
 # What stands for a field whose name has an underscore.
 _LEFT_OUT = (b"", b"")
 # Nothing of these outlives its request.
@@ -26,7 +29,7 @@ _SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 
 def _read_line(line: bytes) -> tuple[bytes, bytes]:
     spelt, colon, value = line.partition(b":")
-    if not colon or not _TOKEN.fullmatch(spelt) or _CONTROL.search(value):
+    if not colon or not _TOKEN.fullmatch(spelt) or CONTROL.search(value):
         raise RemoteProtocolError("malformed header field", status=400)
     if b"_" in spelt:
         return _LEFT_OUT

@@ -25,14 +25,18 @@ class Intake:
 
     It reads on behind a request that waits, as long as little is read ahead, because
     only reading tells that the client has left.
+
+    Args:
+        client: whom the connection is with.
     """
 
-    __slots__ = ("_max_pipelined", "_surroundings", "parser", "queue")
+    __slots__ = ("_client", "_max_pipelined", "_surroundings", "parser", "queue")
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, client: str) -> None:
         self.queue: list[Transaction] = []
         """Requests without a complete answer; the first one is the current one."""
         self.parser = RequestParser(surroundings.config)
+        self._client = client
         self._surroundings = surroundings
         self._max_pipelined = surroundings.config.max_pipelined
 
@@ -57,7 +61,9 @@ class Intake:
                 not event.keep_alive,
             )
             is_last = not event.keep_alive or event.upgrade != ""
-            transaction = Transaction(event, answer, event.length == 0, is_last)
+            transaction = Transaction(
+                event, answer, self._client, event.length == 0, is_last
+            )
             self.queue.append(transaction)
             return transaction
         if isinstance(event, Malformed):
@@ -67,7 +73,7 @@ class Intake:
     def add_fault(self, status: int) -> Transaction:
         """Queue an answer to what will not become a request."""
         answer = Answer(server=self._surroundings.server)
-        transaction = Transaction(None, answer, True, True, status)
+        transaction = Transaction(None, answer, self._client, True, True, status)
         self.queue.append(transaction)
         return transaction
 

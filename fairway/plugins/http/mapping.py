@@ -78,7 +78,7 @@ class HttpMapping:
     def __init__(self, surroundings: Surroundings, connection: Connection) -> None:
         self._surroundings = surroundings
         self._connection = connection
-        self._intake = Intake(surroundings)
+        self._intake = Intake(surroundings, connection.origin.client)
         self._parser = self._intake.parser
         self._progress = Progress(surroundings.config.write_timeout)
         self._queue = self._intake.queue
@@ -117,7 +117,7 @@ class HttpMapping:
                 steps.append(Leave("http.disconnect"))
             if current.credit_channel:
                 steps.append(Send(current.credit_channel, {"closed": True}))
-            current.end(steps, now, self._connection.origin.client)
+            current.end(steps, now)
         self._queue.clear()
         return steps
 
@@ -180,7 +180,7 @@ class HttpMapping:
             steps.extend(current.pull(min(reply.pull, _MAX_PULL)))
         if reply.credit_channel:
             current.credit_channel = reply.credit_channel
-        if reply.status is not None or reply.data is not None or reply.close:
+        if reply.is_answer or reply.close:
             self._due = now + self._surroundings.config.part_timeout
             self._carry(reply, steps, now)
             if reply.more:
@@ -292,7 +292,7 @@ class HttpMapping:
             raise LocalProtocolError("the client did not ask for an upgrade")
         upgrade = current.head.upgrade.encode("ascii")
         steps: list[HttpStep] = [Write(current.answer.switch(upgrade, headers))]
-        current.end(steps, now, self._connection.origin.client)
+        current.end(steps, now)
         self._queue.clear()
         self._phase = Phase.CLOSED
         self._due = self._progress.due = None
@@ -461,7 +461,7 @@ class HttpMapping:
             written = current.answer.part(data)
             if not reply.more:
                 written += current.answer.end()
-        elif reply.status is not None or reply.data is not None:
+        elif reply.is_answer:
             status = 200 if reply.status is None else reply.status
             body = None if reply.more else data
             written = self._head_of(current, status, reply.headers, body, now=now)
@@ -529,7 +529,7 @@ class HttpMapping:
     def _finish(self, steps: list[HttpStep], now: float) -> None:
         """The current request has its answer."""
         current = self._queue.pop(0)
-        current.end(steps, now, self._connection.origin.client)
+        current.end(steps, now)
         if not current.answer.close:
             self._wait(Phase.IDLE, now)
         elif current.ends_connection and not self._parser.buffered:

@@ -7,13 +7,13 @@ cut; what cannot become a good head is refused at once.
 
 from __future__ import annotations
 
-import re
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from fairway.kit import RemoteProtocolError
 from fairway.plugins.http.chunked import ChunkDecoder
+from fairway.plugins.http.fields import CONTROL
 from fairway.plugins.http.head import CHUNKED, Head, read_head
 from fairway.plugins.http.spec import HttpConfig
 
@@ -47,9 +47,6 @@ WireEvent: TypeAlias = Head | BodyReceived | RequestCompleted | Malformed
 """A head begins a request, which ends at once when its length is 0."""
 
 _END = b"\r\n\r\n"
-# In a line that ends at its first CR LF, any other CR or LF stands alone. The bytes
-# from VT to RS and NEL end lines for some readers of text (Daphne, CVE-2026-44546).
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f\x85]")
 _COMPLETED = RequestCompleted()
 
 
@@ -211,7 +208,7 @@ class RequestParser:
         return first + config.max_header_bytes
 
     def _check_line(self, end: int, limit: int) -> None:
-        if _CONTROL.search(self._buffer, self._scanned, min(end, limit + 1)):
+        if CONTROL.search(self._buffer, self._scanned, min(end, limit + 1)):
             raise RemoteProtocolError("a byte is not allowed in a head", status=400)
         if end > limit:
             if self._fields < 0:

@@ -43,6 +43,8 @@ class Reply(Struct, frozen=True):
     """None when it says nothing about the body."""
     more: bool
     """Whether more of the body follows."""
+    is_answer: bool = True
+    """Whether it is a part of the answer: says anything about its head or body."""
     close: int = 0
     """The status that ends a request which got no answer, 0 for not to end it."""
     abort: bool = False
@@ -79,6 +81,7 @@ def read_reply(content: Content, *, begun: bool = False) -> Reply:
         headers,
         data,
         content.get("more_content") is True and not close,
+        status is not None or data is not None,
         _close_status(close),
         content.get("abort") is True,
         _typed(content, "credit_channel", ""),

@@ -25,6 +25,8 @@ class Transaction(Struct, eq=False):
     """None when it could not be read."""
     answer: Answer
     """Nothing of it began."""
+    client: str
+    """Whom the connection is with, in case nothing better is known."""
     complete: bool
     """Whether all of it was received."""
     is_last: bool
@@ -135,12 +137,8 @@ class Transaction(Struct, eq=False):
             yield Send(self.credit_channel, {"credit": self._credit_owed})
             self._credit_owed = 0
 
-    def end(self, steps: list[HttpStep], now: float, client: str) -> None:
-        """Add what is to be done when it is over.
-
-        Args:
-            client: whom the connection is with, in case nothing better is known.
-        """
+    def end(self, steps: list[HttpStep], now: float) -> None:
+        """Add what is to be done when it is over."""
         if self._unsent:
             steps.append(Send(self.body_channel, {"closed": True}))
         head, request_head = self.head, self.request_head
@@ -150,7 +148,7 @@ class Transaction(Struct, eq=False):
                 b"-" if head is None else head.raw_path,
                 self.answer.status or _CLIENT_LEFT,
                 now - self.started,
-                client if request_head is None else request_head.client,
+                self.client if request_head is None else request_head.client,
                 "" if request_head is None else request_head.request_id,
             )
         )
