@@ -17,7 +17,10 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 
+from fairway.core.bus.arrivals import read_records
 from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
@@ -35,15 +38,7 @@ from fairway.core.bus.layer import (
     Receiver,
     Send,
 )
-from fairway.core.bus.record import (
-    READABLE,
-    Body,
-    Canary,
-    Kind,
-    RecordError,
-    pack,
-    unpack,
-)
+from fairway.core.bus.record import Body, Canary, Kind, pack
 from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable
 from fairway.core.names import owner_of
@@ -153,23 +148,14 @@ class SimpleLayer(ChannelLayer):
 
     def read(self, taken: Sequence[tuple[str, bytes]]) -> list[Delivery]:
         """Return what is to be handed over; counts what expired or cannot be read."""
-        ahead = time.monotonic() - self.clock()
         now = time.monotonic()
+        ahead = now - self.clock()
         deliveries: list[Delivery] = []
-        for queue, each in taken:
-            try:
-                kind, body, until, sent = unpack(each)
-            except RecordError as error:
-                known = error.version is None or error.version in READABLE
-                reason = Drop.INVALID if known else Drop.VERSION
-                self.drops.add(queue, reason, detail=str(error))
-                continue
-            deadline = until + ahead
-            if deadline > now:
-                sent = None if sent is None else sent + ahead
-                deliveries.append(Delivery(queue, kind, body, deadline, sent))
-            else:
-                self.drops.add(queue, Drop.EXPIRED)
+        for queue, each in groupby(taken, itemgetter(0)):
+            records = [record for _, record in each]
+            deliveries += read_records(
+                queue, records, ahead=ahead, drops=self.drops, now=now
+            )
         return deliveries
 
     def renew(self, mailbox: str) -> bool:

@@ -9,14 +9,15 @@ import typing
 from contextlib import suppress
 from functools import partial
 
+from fairway.core.bus.arrivals import read_records
 from fairway.core.bus.layer import Mailbox, MailboxOwner
 from fairway.core.bus.record import GroupMessage
-from fairway.core.bus.redis.arrivals import bury, count_buried, read_records
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import has_lapsed, renew, slice_of
 from fairway.core.bus.redis.line import Line
 from fairway.core.bus.redis.readers import introduce
+from fairway.core.bus.redis.remains import bury, count_buried
 from fairway.core.bus.redis.resp import (
     Answer,
     Command,
@@ -145,7 +146,7 @@ class RedisMailbox(Mailbox):
         deliveries = read_records(
             f"{self.name}!",
             records,
-            wire.clock,
+            ahead=wire.clock.local(0.0),
             drops=self._bus.drops,
             now=time.monotonic(),
         )

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
+from fairway.core.bus.arrivals import read_records
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
     Delivery,
@@ -18,7 +19,6 @@ from fairway.core.bus.layer import (
     Receiver,
     Told,
 )
-from fairway.core.bus.redis.arrivals import bury, count_buried, read_records
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.keys import Keys
@@ -27,6 +27,7 @@ from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Backoff
 from fairway.core.bus.redis.pool import connect
 from fairway.core.bus.redis.readers import introduce
+from fairway.core.bus.redis.remains import bury, count_buried
 from fairway.core.bus.redis.resp import (
     Answer,
     Command,
@@ -236,7 +237,7 @@ class RedisReceiver(Receiver):
 
     def _read(self, link: Link, answers: list[Answer]) -> set[str]:
         """Read the records in answers and return the keys of their lists."""
-        now = time.monotonic()
+        now, ahead = time.monotonic(), link.clock.local(0.0)
         served: set[str] = set()
         for answer in answers:
             if isinstance(answer, ReplyError):
@@ -249,7 +250,7 @@ class RedisReceiver(Receiver):
                     key, name = found
                     served.add(key)
                     self._surplus += read_records(
-                        name, records, link.clock, drops=self._bus.drops, now=now
+                        name, records, ahead=ahead, drops=self._bus.drops, now=now
                     )
         return served
 
