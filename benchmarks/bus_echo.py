@@ -9,15 +9,9 @@ import sys
 import threading
 import time
 
-from fairway.core.bus.layer import (
-    ChannelLayer,
-    Delivery,
-    LayerPolicy,
-    Operation,
-    Outcome,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Operation, Outcome, Send
 from fairway.core.bus.record import Message
 from fairway.core.bus.redis import RedisLayer
 from fairway.core.content import encode_content

@@ -19,7 +19,8 @@ from benchmarks.peers.bare_bus import BareSide
 from benchmarks.rounds import able, interleave, running
 from benchmarks.server import Server
 from benchmarks.targets import BUS_BARE, BUS_CHANNELS, BUS_MEMORY, BUS_REDIS
-from fairway.core.bus.layer import ChannelLayer, Delivery, Send
+from fairway.core.bus.layer import ChannelLayer, Delivery
+from fairway.core.bus.operations import Send
 from fairway.core.content import encode_content
 
 __all__ = ["ALONE", "BATCHED", "NAME", "run"]

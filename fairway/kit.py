@@ -16,12 +16,11 @@ from fairway.core.bus.layer import (
     LayerPort,
     Mailbox,
     MailboxOwner,
-    Operation,
-    Outcome,
     Reader,
     Receiver,
     Told,
 )
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.bus.simple import SimpleLayer
 from fairway.core.content import Content, decode_content, encode_content
 from fairway.core.drops import Drop

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from fairway.core.bus import layer as bus
-from fairway.core.bus.layer import LayerPort, Mailbox, Outcome
+from fairway.core.bus import operations as bus
+from fairway.core.bus.layer import LayerPort, Mailbox
+from fairway.core.bus.operations import Outcome
 from fairway.core.plugin.wire import Clock
 
 __all__ = ["CanaryWatch"]

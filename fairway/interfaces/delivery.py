@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Delivery, GroupDiscard
+from fairway.core.bus.layer import Delivery
+from fairway.core.bus.operations import GroupDiscard
 from fairway.core.bus.record import Kind
 from fairway.core.content import decode_content
 from fairway.core.drops import Drop

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from fairway.core.bus.layer import Outcome, Send
+from fairway.core.bus.operations import Outcome, Send
 from fairway.core.content import Content, Encoded, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import MessageTooLarge, nearest

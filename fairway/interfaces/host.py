@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
-from fairway.core.bus.layer import Forward, GroupDiscard, Outcome, Send
+from fairway.core.bus.operations import Forward, GroupDiscard, Outcome, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
 from fairway.core.exceptions import ConfigurationError, PeerRefused

@@ -17,7 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from fairway.core.bus.layer import LayerPort, Outcome, Send
+from fairway.core.bus.layer import LayerPort
+from fairway.core.bus.operations import Outcome, Send
 from fairway.core.content import Content
 from fairway.core.plugin.host import Refusal
 from fairway.interfaces.peers import HoldReason, LocalPeer

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fairway.core.bus.layer import REPLY_LOST
+from fairway.core.bus.operations import REPLY_LOST
 from fairway.core.content import Content
 from fairway.core.drops import Drop, Drops
 from fairway.core.plugin.host import Peer

@@ -20,7 +20,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.test import Client as DjangoClient
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Delivery, Send
+from fairway.core.bus.layer import Delivery
+from fairway.core.bus.operations import Send
 from fairway.core.content import (
     STATE,
     Content,

@@ -5,16 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fairway.core.bus.layer import (
-    Answer,
-    ChannelLayer,
-    Done,
-    GroupAdd,
-    GroupSend,
-    LayerPolicy,
-    Outcome,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy
+from fairway.core.bus.operations import Answer, Done, GroupAdd, GroupSend, Outcome, Send
 from fairway.core.bus.record import Kind
 from fairway.core.content import decode_content
 from fairway.testing.layer_case import LayerCase, content, take_all

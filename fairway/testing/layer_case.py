@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy, Receiver, Send
+from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy, Receiver
+from fairway.core.bus.operations import Send
 from fairway.core.bus.record import Kind
 from fairway.core.content import Content, Encoded, encode_content
 

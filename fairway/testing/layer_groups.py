@@ -5,16 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fairway.core.bus.layer import (
-    ChannelLayer,
-    Delivery,
-    GroupAdd,
-    GroupDiscard,
-    GroupSend,
-    LayerPolicy,
-    Outcome,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy
+from fairway.core.bus.operations import GroupAdd, GroupDiscard, GroupSend, Outcome, Send
 from fairway.core.bus.record import GroupMessage, Kind, Membership, Message
 from fairway.core.content import decode_content
 from fairway.core.drops import Drop

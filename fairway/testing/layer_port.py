@@ -7,18 +7,8 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fairway.core.bus.layer import (
-    Canary,
-    ChannelLayer,
-    Done,
-    GroupAdd,
-    GroupSend,
-    LayerPolicy,
-    LayerPort,
-    Mailbox,
-    Outcome,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy, LayerPort, Mailbox
+from fairway.core.bus.operations import Canary, Done, GroupAdd, GroupSend, Outcome, Send
 from fairway.core.bus.record import Kind
 from fairway.core.names import check_channel
 from fairway.testing.layer_case import (

@@ -12,17 +12,15 @@ from queue import SimpleQueue
 
 import pytest
 
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy, Receiver
+from fairway.core.bus.operations import (
     Answer,
     Busy,
     Canary,
-    ChannelLayer,
     Done,
     Forward,
-    LayerPolicy,
     Lost,
     Outcome,
-    Receiver,
     Send,
 )
 from fairway.core.bus.record import Kind

@@ -12,15 +12,9 @@ import pytest
 
 from fairway.core.bus import channels, registry
 from fairway.core.bus.channels import Channel, Group, Outbox
-from fairway.core.bus.layer import (
-    ChannelLayer,
-    GroupAdd,
-    GroupDiscard,
-    GroupSend,
-    LayerPolicy,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import GroupAdd, GroupDiscard, GroupSend, Send
 from fairway.core.bus.registry import get_layer, override_layer
 from fairway.core.content import encode_content
 from fairway.core.exceptions import (

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairway.core.bus.engine import MAILBOX_BYTES, PROVISIONAL_LEASE, Engine
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import (
     Done,
     GroupAdd,
     GroupDiscard,
     GroupSend,
-    LayerPolicy,
     Outcome,
     Send,
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from fairway.core.bus.layer import LayerPolicy, Send
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import Send
 from fairway.core.bus.redis import RedisLayer
 from fairway.core.bus.redis.address import read_url
 from fairway.core.bus.redis.clock import ServerClock

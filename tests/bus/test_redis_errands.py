@@ -6,15 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fairway.core.bus.layer import (
-    GroupAdd,
-    GroupSend,
-    LayerPolicy,
-    Operation,
-    Outcome,
-    Receiver,
-    Send,
-)
+from fairway.core.bus.layer import LayerPolicy, Receiver
+from fairway.core.bus.operations import GroupAdd, GroupSend, Operation, Outcome, Send
 from fairway.core.bus.redis import RedisLayer
 from fairway.core.worker.flush import Out
 from fairway.testing.layer_case import content, numbers, sends, take_all

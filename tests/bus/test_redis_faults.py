@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import ChannelLayer, Delivery, LayerPolicy, Receiver
+from fairway.core.bus.operations import (
     Canary,
-    ChannelLayer,
-    Delivery,
     GroupAdd,
     GroupSend,
-    LayerPolicy,
     Operation,
     Outcome,
-    Receiver,
     Send,
 )
 from fairway.core.bus.record import Kind
@@ -586,7 +583,8 @@ def test_a_host_that_slept_above_its_lease_is_a_member_again(
 
 _CHILD = """
 import asyncio, sys
-from fairway.core.bus.layer import GroupAdd, LayerPolicy
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import GroupAdd
 from fairway.core.bus.redis import RedisLayer
 from fairway.testing.layer_case import Collector
 

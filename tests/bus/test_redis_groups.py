@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from fairway.core.bus.layer import GroupAdd, GroupSend, LayerPolicy, LayerPort
+from fairway.core.bus.layer import LayerPolicy, LayerPort
+from fairway.core.bus.operations import GroupAdd, GroupSend
 from fairway.core.bus.record import Canary, Kind, pack
 from fairway.core.bus.redis import RedisLayer
 from fairway.core.bus.redis.mailbox import RedisMailbox

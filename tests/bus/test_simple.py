@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from fairway.core.bus.layer import GroupSend, LayerPolicy, Outcome, Send
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import GroupSend, Outcome, Send
 from fairway.core.bus.record import Kind
 from fairway.core.drops import Drop
 from fairway.core.exceptions import LayerUnavailable

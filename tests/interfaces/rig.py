@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Answer, Delivery, Done, LayerPolicy
+from fairway.core.bus.layer import Delivery, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Answer, Done
 from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins

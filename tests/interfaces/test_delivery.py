@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairway.core.bus.layer import REPLY_LOST, Done, Forward, GroupAdd, Lost
+from fairway.core.bus.operations import REPLY_LOST, Done, Forward, GroupAdd, Lost
 from fairway.core.content import encode_content
 from tests.interfaces.recorder import read_exactly, read_to_end
 from tests.interfaces.rig import Rig, Taken, rigged

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fairway.core.bus.layer import Busy, Lost
+from fairway.core.bus.operations import Busy, Lost
 from tests.interfaces.recorder import read_exactly
 from tests.interfaces.rig import Rig, rigged
 from tests.support.loop import LoopThread, wait_until

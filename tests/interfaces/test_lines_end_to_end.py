@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import Done, Send
+from fairway.core.bus.operations import Done, Send
 from fairway.core.content import Content, decode_content, encode_content
 from tests.interfaces.recorder import read_exactly, read_to_end
 from tests.interfaces.rig import Rig, rigged

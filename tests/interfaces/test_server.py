@@ -226,7 +226,7 @@ def test_stopping_closes_connections_and_delivers_their_last_events(
         assert not stop.done()
         name = rig.server.name
         peers = rig.loop.call(lambda: list(rig.server._backplane.peers))  # type: ignore[union-attr]
-        from fairway.core.bus.layer import Done
+        from fairway.core.bus.operations import Done
 
         rig.layer.apply([Done(f"{name}!{peers[0].local}", 0)])
 

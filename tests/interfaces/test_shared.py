@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairway.core.bus.layer import GroupAdd, GroupSend
+from fairway.core.bus.operations import GroupAdd, GroupSend
 from fairway.core.content import decode_content, encode_content
 from fairway.core.plugin.host import Refusal, Site
 from fairway.core.plugin.loading import Plugins

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from fairway import route
 from fairway.core.assembly import assemble
-from fairway.core.bus.layer import Send
+from fairway.core.bus.operations import Send
 from fairway.core.content import encode_content
 from fairway.core.worker import Worker
 from tests.management.examined import codes, findings

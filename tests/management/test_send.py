@@ -14,7 +14,8 @@ from django.test import override_settings
 
 from fairway import Group, Message, route
 from fairway.core.assembly import assemble
-from fairway.core.bus.layer import ChannelLayer, Send
+from fairway.core.bus.layer import ChannelLayer
+from fairway.core.bus.operations import Send
 from fairway.core.worker import Worker
 from tests.support.redis import RedisServer
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from fairway.core.bus import layer as op
+from fairway.core.bus import operations as op
 from fairway.core.bus import record
-from fairway.core.bus.layer import CONTROL_EXPIRY, LayerPolicy, Operation
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import CONTROL_EXPIRY, Operation
 from fairway.core.bus.record import Body, Kind
 from fairway.core.names import local_of
 

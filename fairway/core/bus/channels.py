@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from fairway.core.bus import registry
-from fairway.core.bus.layer import (
-    ChannelLayer,
+from fairway.core.bus.layer import ChannelLayer
+from fairway.core.bus.operations import (
     GroupAdd,
     GroupDiscard,
     GroupSend,

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from fairway.core.bus import layer as op
+from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
-from fairway.core.bus.layer import ChannelStatistics, LayerPolicy, Outcome
+from fairway.core.bus.layer import ChannelStatistics, LayerPolicy
+from fairway.core.bus.operations import Outcome
 from fairway.core.bus.record import Body, Kind
 from fairway.core.drops import Drop
 from fairway.core.names import local_of, owner_of

@@ -1,4 +1,4 @@
-"""The contract of channel layers, and the operations they carry out.
+"""The contract of channel layers.
 
 A channel layer carries messages between processes: named, first-in-first-out,
 at-most-once, single-listener, expiring, bounded queues, and groups for broadcast.
@@ -13,11 +13,19 @@ import secrets
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import Enum
 from typing import TypeAlias, final
 
 from msgspec import Struct
 
+from fairway.core.bus.operations import (
+    GroupAdd,
+    GroupDiscard,
+    GroupSend,
+    Operation,
+    Outcome,
+    Send,
+    channel_of,
+)
 from fairway.core.bus.record import VERSION, Body, Kind, Message
 from fairway.core.content import DEFAULT_MAX_CONTENT, Content, Encoded, decode_content
 from fairway.core.drops import Drops
@@ -26,160 +34,21 @@ from fairway.core.names import check_channel
 
 __all__ = [
     "APPLY_TIMEOUT",
-    "CONTROL_EXPIRY",
-    "REPLY_LOST",
-    "Answer",
-    "Busy",
-    "Canary",
     "ChannelLayer",
     "ChannelStatistics",
     "Delivery",
-    "Done",
-    "Forward",
-    "GroupAdd",
-    "GroupDiscard",
-    "GroupSend",
     "LayerPolicy",
     "LayerPort",
-    "Lost",
     "Mailbox",
     "MailboxOwner",
-    "Operation",
-    "Outcome",
     "Reader",
     "Receiver",
-    "Send",
     "Told",
 ]
 
-REPLY_LOST = -1
-"""In place of an `order`, see `Lost`."""
 APPLY_TIMEOUT = 5.0
 """Seconds that operations may take before their outcome is known."""
-CONTROL_EXPIRY = 60.0
-"""Seconds that records which are no messages (joins, ends of events) may wait."""
 _ANSWERS_SINCE = 2
-
-
-class Outcome(Enum):
-    """What became of one operation."""
-
-    ACCEPTED = "accepted"
-    """It was carried out."""
-    FULL = "full"
-    """The channel holds as much as it may; nothing was written."""
-    UNAVAILABLE = "unavailable"
-    """The layer cannot be reached; never written, may be tried again."""
-    UNKNOWN = "unknown"
-    """Written without an answer; counts as done, must not be repeated."""
-
-
-class Send(Struct, frozen=True, gc=False):
-    """Put content on a channel."""
-
-    channel: str
-    content: Encoded
-    expiry: float | None = None
-    """Seconds until nobody wants it any more; None takes the channel's own."""
-    events: tuple[Encoded, ...] | None = None
-    """Content of one peer's events in order; `content` is then what they share.
-    Whoever takes such a record owes a `Done` or a `Lost`."""
-    order: int = 0
-    """The `order` of the last of `events`."""
-    state: Encoded | None = None
-    """The peer's state, with `events` only."""
-
-
-class GroupSend(Struct, frozen=True):
-    """Put content on every channel of a group; skips members that are full."""
-
-    group: str
-    content: Encoded
-    exclude: tuple[str, ...] = ()
-    """Channels that do not get it."""
-    expiry: float | None = None
-
-
-class GroupAdd(Struct, frozen=True, gc=False):
-    """Make a channel a member of a group, or renew its membership."""
-
-    group: str
-    channel: str
-
-
-class GroupDiscard(Struct, frozen=True, gc=False):
-    """End a channel's membership of a group; silent when it is no member."""
-
-    group: str
-    channel: str
-
-
-class Done(Struct, frozen=True, gc=False):
-    """Tell a peer's owner that its events up to `order` were consumed."""
-
-    reply_channel: str
-    order: int
-    state: Encoded | None = None
-    """The peer's new state, None when it did not change."""
-
-
-class Answer(Struct, frozen=True, gc=False):
-    """Put content on a reply channel and tell its owner what a `Done` tells, in one.
-
-    It is a message: where that is FULL or expires, nothing of it is told. Records of
-    version 1 have no place for it, see `LayerPolicy.answers`.
-    """
-
-    reply_channel: str
-    content: Encoded
-    order: int
-    state: Encoded | None = None
-    expiry: float | None = None
-    """Seconds until nobody wants it any more; None takes the channel's own."""
-
-
-class Busy(Struct, frozen=True, gc=False):
-    """Tell a peer's owner that its events up to `order` are still being consumed."""
-
-    reply_channel: str
-    order: int
-
-
-class Lost(Struct, frozen=True, gc=False):
-    """Tell a peer's owner that its events up to `order` will not be consumed."""
-
-    reply_channel: str
-    order: int
-    """`REPLY_LOST`: nothing of events, but a reply to the peer could not be sent, so
-    that it must not go on as if it had got all."""
-
-
-class Forward(Struct, frozen=True, gc=False):
-    """Hand content to the protocol that owns a reply channel."""
-
-    reply_channel: str
-    content: Encoded
-
-
-class Canary(Struct, frozen=True, gc=False):
-    """A mailbox's message to itself, which proves that it still gets its messages."""
-
-    mailbox: str
-    token: int
-
-
-Operation: TypeAlias = (
-    Send
-    | GroupSend
-    | GroupAdd
-    | GroupDiscard
-    | Done
-    | Answer
-    | Busy
-    | Lost
-    | Forward
-    | Canary
-)
 
 
 class Delivery(Struct, frozen=True):
@@ -563,16 +432,3 @@ class ChannelLayer(ABC):
     ) -> None:
         """Put content on every member's channel; raises like `send_many`."""
         self.send_many([GroupSend(group, content, exclude)])
-
-
-def channel_of(operation: Operation) -> str:
-    """Return the channel or group an operation is about, for errors and logs."""
-    match operation:
-        case Send(channel=channel):
-            return channel
-        case GroupSend(group=group) | GroupAdd(group=group) | GroupDiscard(group=group):
-            return group
-        case Canary(mailbox=mailbox):
-            return mailbox
-        case _:
-            return operation.reply_channel

@@ -24,10 +24,9 @@ from fairway.core.bus.layer import (
     LayerPort,
     Mailbox,
     MailboxOwner,
-    Operation,
-    Outcome,
     Receiver,
 )
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.names import is_shared
 
 __all__ = ["MemoryLayer"]

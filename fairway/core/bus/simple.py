@@ -27,15 +27,17 @@ from fairway.core.bus.layer import (
     ChannelLayer,
     ChannelStatistics,
     Delivery,
-    GroupAdd,
-    GroupDiscard,
-    GroupSend,
     LayerPort,
     Mailbox,
     MailboxOwner,
+    Receiver,
+)
+from fairway.core.bus.operations import (
+    GroupAdd,
+    GroupDiscard,
+    GroupSend,
     Operation,
     Outcome,
-    Receiver,
     Send,
 )
 from fairway.core.bus.record import Body, Canary, Kind, pack

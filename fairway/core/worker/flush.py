@@ -15,16 +15,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import ChannelLayer, Delivery, Receiver
+from fairway.core.bus.operations import (
     REPLY_LOST,
     Answer,
-    ChannelLayer,
-    Delivery,
     Done,
     Lost,
     Operation,
     Outcome,
-    Receiver,
     Send,
     channel_of,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairway.core.bus.layer import Busy
+from fairway.core.bus.operations import Busy
 
 __all__ = ["BUSY_EVERY", "Owed"]
 

@@ -10,11 +10,11 @@ import sys
 import time
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import Delivery
+from fairway.core.bus.operations import (
     CONTROL_EXPIRY,
     Answer,
     Busy,
-    Delivery,
     Done,
     Lost,
     Operation,

@@ -15,7 +15,8 @@ from typing import Any
 from asgiref.sync import async_to_sync
 
 from fairway.core.bus.channels import Outbox
-from fairway.core.bus.layer import ChannelLayer, Operation, Send
+from fairway.core.bus.layer import ChannelLayer
+from fairway.core.bus.operations import Operation, Send
 from fairway.core.consumer.control import MAX_RETRIES, ConsumeLater, ControlFlow
 from fairway.core.consumer.matching import Consumer
 from fairway.core.consumer.message import Message

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
-from fairway.core.bus.layer import Receiver, Send
+from fairway.core.bus.layer import Receiver
+from fairway.core.bus.operations import Send
 from fairway.core.content import encode_content
 from fairway.core.worker.canary import PATIENCE, Canary, Step
 from fairway.core.worker.flush import Out

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from fairway.core.assembly import Assembly, assemble
-from fairway.core.bus.layer import GroupSend, Operation, Send
+from fairway.core.bus.operations import GroupSend, Operation, Send
 from fairway.core.content import Content, encode_content
 from fairway.core.exceptions import nearest
 from fairway.core.names import check_channel, check_group

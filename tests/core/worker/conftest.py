@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fairway.core.bus.layer import Delivery, LayerPolicy, Receiver, Send
+from fairway.core.bus.layer import Delivery, LayerPolicy, Receiver
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Send
 from fairway.core.bus.record import Answer, Done, Kind, Message
 from fairway.core.consumer.routing import Router, Routing
 from fairway.core.content import Content, encode_content

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fairway.core.bus.layer import LayerPolicy, Outcome
+from fairway.core.bus.layer import LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Outcome
 from fairway.core.bus.record import Kind
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route

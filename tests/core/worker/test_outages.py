@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fairway.core.bus.layer import LayerPolicy, Operation, Outcome, Send
+from fairway.core.bus.layer import LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Operation, Outcome, Send
 from fairway.core.content import encode_content
 from fairway.core.drops import Drop
 from fairway.core.worker.flush import Out

@@ -8,17 +8,16 @@ from collections.abc import Sequence
 import pytest
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy
+from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import (
     REPLY_LOST,
     Answer,
-    ChannelLayer,
-    LayerPolicy,
     Lost,
     Operation,
     Outcome,
     Send,
 )
-from fairway.core.bus.memory import MemoryLayer
 from fairway.core.bus.record import Kind
 from fairway.core.content import encode_content
 from fairway.core.drops import Drop

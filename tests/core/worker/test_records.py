@@ -8,20 +8,19 @@ from typing import Any
 import pytest
 
 from fairway.core.bus.channels import Channel, Group
-from fairway.core.bus.layer import (
+from fairway.core.bus.layer import Delivery, LayerPolicy
+from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import (
     CONTROL_EXPIRY,
     Answer,
     Busy,
-    Delivery,
     Done,
     GroupSend,
-    LayerPolicy,
     Lost,
     Operation,
     Outcome,
     Send,
 )
-from fairway.core.bus.memory import MemoryLayer
 from fairway.core.consumer.control import ConsumeLater
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Router, Routing, route

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 
 from fairway.core.bus import record
-from fairway.core.bus.layer import (
-    ChannelLayer,
-    Done,
-    GroupAdd,
-    GroupSend,
-    LayerPolicy,
-    Send,
-)
+from fairway.core.bus.layer import ChannelLayer, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Done, GroupAdd, GroupSend, Send
 from fairway.core.content import decode_content, encode_content
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from fairway.core.bus.layer import LayerPolicy, Operation, Outcome, Receiver
+from fairway.core.bus.layer import LayerPolicy, Receiver
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.bus.redis.address import Address
 from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.outage import Outage

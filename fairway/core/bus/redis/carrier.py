@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from fairway.core.bus.layer import Operation, Outcome
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.flush import Flush
 from fairway.core.bus.redis.link import Link

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fairway.core.bus import layer as op
+from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, put, put_group
-from fairway.core.bus.layer import LayerPolicy, Operation, Outcome
+from fairway.core.bus.layer import LayerPolicy
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.bus.record import Body, Kind, pack_body, pack_header
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys

@@ -15,12 +15,11 @@ from fairway.core.bus.layer import (
     Delivery,
     LayerPolicy,
     LayerPort,
-    Operation,
-    Outcome,
     Reader,
     Receiver,
     Told,
 )
+from fairway.core.bus.operations import Operation, Outcome
 from fairway.core.bus.redis.address import read_url
 from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.flush import Flush

@@ -11,14 +11,11 @@ from functools import partial
 
 from msgspec import Struct
 
-from fairway.core.bus import layer as op
-from fairway.core.bus.layer import (
-    APPLY_TIMEOUT,
+from fairway.core.bus import operations as op
+from fairway.core.bus.layer import APPLY_TIMEOUT, LayerPort, Mailbox, MailboxOwner
+from fairway.core.bus.operations import (
     Forward,
     GroupSend,
-    LayerPort,
-    Mailbox,
-    MailboxOwner,
     Operation,
     Outcome,
     Send,

@@ -12,13 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from fairway.core.bus.arrivals import read_records
-from fairway.core.bus.layer import (
-    APPLY_TIMEOUT,
-    Delivery,
-    Operation,
-    Receiver,
-    Told,
-)
+from fairway.core.bus.layer import APPLY_TIMEOUT, Delivery, Receiver, Told
+from fairway.core.bus.operations import Operation
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.keys import Keys
