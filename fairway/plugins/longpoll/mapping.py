@@ -82,6 +82,9 @@ class Flush(Struct, frozen=True, gc=False):
     """Step: hand out what waits for the client, if it asks."""
 
 
+_FLUSH = (Flush(),)
+
+
 class End(Struct, frozen=True, gc=False):
     """Step: no event follows, the peer can be closed."""
 
@@ -238,7 +241,7 @@ class LongPollMapping:
         if len(outbox) >= self._max_unread or outbox.size > self._max_bytes:
             return (Report(Drop.SLOW), *self.dismissed("slow"))
         outbox.add(message)
-        return (Flush(),)
+        return _FLUSH
 
     def refused(self, channel: str, why: Refusal) -> Sequence[Step]:
         """An event did not get through."""

@@ -53,7 +53,6 @@ class Sessions(typing.Protocol):
     absent: Waits[Session]
     waiting: Waits[Session]
     told: Waits[Session]
-    queues: Sequence[Waits[Session]]
     is_stopping: bool
 
     def token(self, session: Session) -> str:
@@ -73,6 +72,7 @@ class Session:
         "_after",
         "_all",
         "_asking",
+        "_awaits",
         "_mapping",
         "_path",
         "_pending",
@@ -97,6 +97,7 @@ class Session:
         self._after = 0
         self._reading = True
         self._pending: tuple[Post, Way] | None = None
+        self._awaits: Waits[Session] | None = None
         self._path = ""
         self.is_dirty = False
         self.id = self.client = ""
@@ -120,7 +121,7 @@ class Session:
             return
         self.id = self.peer.reply_channel.rpartition("!")[2]
         self._asking.on_left(self._asking_left)
-        self._all.held.begin(self, self._now())
+        self._wait(self._all.held)
         self._perform(self._mapping.requested())
 
     def poll(self, way: Way, after: int | None, *, stream: bool) -> None:
@@ -232,6 +233,12 @@ class Session:
         """The client did not ask for too long."""
         self.leave("the client stayed away")
 
+    def wait_no_longer(self) -> None:
+        """Nothing is left that could happen to it in time."""
+        if self._awaits is not None:
+            self._awaits.end(self)
+            self._awaits = None
+
     def beat(self) -> None:
         """The request has waited long enough: answer it, or show a sign of life."""
         way = self._receiver
@@ -239,7 +246,7 @@ class Session:
             return
         if self._streams and not way.is_remote:
             way.write(wire.BEAT)
-            self._all.waiting.begin(self, self._now())
+            self._wait(self._all.waiting)
             return
         self._receiver = None
         if self._streams:
@@ -365,9 +372,9 @@ class Session:
             asking.respond(step.status, body, step.headers)
 
     def _wait(self, queue: Waits[Session]) -> None:
-        for other in self._all.queues:
-            other.end(self)
-        queue.begin(self, self._now())
+        self.wait_no_longer()
+        self._awaits = queue
+        queue.begin(self, self._all.host.clock.now())
 
     def _end(self) -> None:
         self._drop_pending()
@@ -393,6 +400,3 @@ class Session:
                 "peer": None if self.peer is None else self.peer.id,
             }
             access.info("%s %s%s", what, path, shown, extra=extra)
-
-    def _now(self) -> float:
-        return self._all.host.clock.now()

@@ -45,12 +45,6 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
         self.absent: Waits[Session] = Waits(config.idle_timeout)
         self.waiting: Waits[Session] = Waits(config.poll_timeout)
         self.told: Waits[Session] = Waits(config.close_timeout)
-        self.queues: Sequence[Waits[Session]] = (
-            self.held,
-            self.absent,
-            self.waiting,
-            self.told,
-        )
         self.is_stopping = False
         self._sessions: dict[str, Session] = {}
         self._dirty: list[Session] = []
@@ -71,13 +65,14 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
 
     def open(self, exchange: Exchange) -> None:
         """Take a request; the mount's `open`."""
-        head = exchange.head
-        way = LocalWay(exchange, None)
+        head, site = exchange.head, self.host.site
         try:
-            way = LocalWay(
-                exchange,
-                check_origin(head, self.config.allowed_origins, self.host.site),
-            )
+            origin = check_origin(head, self.config.allowed_origins, site)
+        except RemoteProtocolError as error:
+            _refuse(LocalWay(exchange, None), error)
+            return
+        way = LocalWay(exchange, origin)
+        try:
             if head.method == _PREFLIGHT:
                 way.respond(204, b"", preflight_headers())
             elif head.method == "POST":
@@ -255,8 +250,7 @@ class LongPollProtocol(BaseProtocol[LongPollConfig]):
     def forget(self, session: Session) -> None:
         """Drop a conversation that has ended."""
         self._sessions.pop(session.id, None)
-        for queue in self.queues:
-            queue.end(session)
+        session.wait_no_longer()
         if self.is_stopping and not self._sessions:
             self._all_gone.set()
 

@@ -64,8 +64,12 @@ class LocalWay:
 
     def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """Answer with JSON, or with nothing."""
-        fields = [*_EVERY, *origin_headers(self._origin), *(headers or ())]
-        self._exchange.respond(status, [*fields, _JSON] if body else fields, body)
+        fields = [*_EVERY, _JSON] if body else [*_EVERY]
+        if self._origin is not None:
+            fields += origin_headers(self._origin)
+        if headers:
+            fields += headers
+        self._exchange.respond(status, fields, body)
 
     def start(self) -> None:
         """Begin a stream of events."""

@@ -6,6 +6,7 @@ message is one line of a stream of events whatever it holds.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -35,6 +36,7 @@ STREAM = b"text/event-stream"
 BEAT = b":\n\n"
 """A comment: a sign of life (HTML Standard, 9.2.6)."""
 _MAX_QUERY_FIELDS = 20
+_AFTER = re.compile(rb"after=([0-9]+)")
 _MAX_REASON_BYTES = 123
 
 
@@ -102,7 +104,9 @@ def read_after(head: RequestHead) -> int | None:
     Raises:
         RemoteProtocolError: with 400; it is no number.
     """
-    given = _query(head, "after")
+    match = _AFTER.fullmatch(head.query_string)
+    # As nearly always; else whatever a query may hold.
+    given = match[1].decode("ascii") if match else _query(head, "after")
     # A browser that comes back says it by the field, its address is an old one.
     if (field := head.header(b"last-event-id")) is not None:
         given = field.decode("latin-1")
@@ -115,8 +119,11 @@ def read_after(head: RequestHead) -> int | None:
 
 def wants_stream(head: RequestHead) -> bool:
     """Return whether a GET asks for a stream of events."""
-    accepted = (head.header(b"accept") or b"").lower().split(b",")
-    return any(kind.partition(b";")[0].strip() == STREAM for kind in accepted)
+    accepted = head.header(b"accept")
+    if accepted is None:
+        return False
+    kinds = accepted.lower().split(b",")
+    return any(kind.partition(b";")[0].strip() == STREAM for kind in kinds)
 
 
 def message(content: Content) -> bytes:
