@@ -43,8 +43,15 @@ class MailboxDelivery:
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Take a batch in order."""
         for delivery in deliveries:
+            body = delivery.body
             try:
-                self._deliver(delivery)
+                # Nearly all are one of two: a class that `match` tries is a call.
+                if type(body) is record.Answer:
+                    self._answer(delivery, body)
+                elif type(body) is record.Message:
+                    self._message(delivery, body)
+                else:
+                    self._deliver(delivery)
             except Exception:
                 log.exception("a %s record could not be delivered", delivery.kind.name)
                 self._backplane.drops.add(delivery.channel, Drop.INVALID)
@@ -59,11 +66,6 @@ class MailboxDelivery:
 
     def _deliver(self, delivery: Delivery) -> None:
         match delivery.body:
-            case record.Answer() as answer:
-                self._answer(delivery, answer)
-            case record.Message(local=local, content=content):
-                if peer := self._open(delivery, local):
-                    peer.owner.deliver((peer,), decode_content(content))
             case record.Done(local=local, order=order, state=state):
                 # Also for a closed peer, whose last events may still wait.
                 if peer := self._peers.get(local):
@@ -79,34 +81,40 @@ class MailboxDelivery:
             case record.Membership(group=group, local=local):
                 self._membership(delivery, group, local)
             case record.Forward(local=local, content=content):
-                if peer := self._open(delivery, local):
+                peer = self._peers.get(local)
+                if peer is not None and peer.open:
                     peer.owner.forwarded(peer, decode_content(content))
+                else:
+                    self._gone(delivery, peer)
             case record.Canary(token=token):
                 self._heard(token)
             case record.Event():
                 # Nobody can owe a mailbox the end of events.
                 self._backplane.drops.add(delivery.channel, Drop.INVALID)
 
+    def _message(self, delivery: Delivery, message: record.Message) -> None:
+        peer = self._peers.get(message.local)
+        if peer is not None and peer.open:
+            peer.owner.deliver((peer,), decode_content(message.content))
+        else:
+            self._gone(delivery, peer)
+
     def _answer(self, delivery: Delivery, answer: record.Answer) -> None:
         peer = self._peers.get(answer.local)
         if peer is None:
-            self._backplane.drops.add(delivery.channel, Drop.GONE)
+            self._gone(delivery, peer)
             return
         try:
             if peer.open:
                 peer.owner.deliver((peer,), decode_content(answer.content))
             else:
-                self._backplane.drops.add(delivery.channel, Drop.GONE, peer=peer)
+                self._gone(delivery, peer)
         finally:
             # Also for a closed peer, whose last events may still wait.
             peer.owner.done(peer, answer.order, answer.state)
 
-    def _open(self, delivery: Delivery, local: str) -> LocalPeer | None:
-        peer = self._peers.get(local)
-        if peer is not None and peer.open:
-            return peer
+    def _gone(self, delivery: Delivery, peer: LocalPeer | None) -> None:
         self._backplane.drops.add(delivery.channel, Drop.GONE, peer=peer)
-        return None
 
     def _fan_out(self, message: record.GroupMessage) -> None:
         content = decode_content(message.content)

@@ -57,6 +57,7 @@ class Events:
         self._limits = limits
         self._spends = spend(0.0, limits.messages_per_second, 0.0)
         self._backplane = backplane
+        self._max_content = backplane.policy.max_content
         self._outbound = backplane.outbound
         self._filters = filters
         self._forget = forget
@@ -93,12 +94,14 @@ class Events:
             self._backplane.drops.add(channel, Drop.GONE, peer=peer)
             return
         try:
-            filtered = (
-                self._filtered(peer, channel, content) if self._filters else content
-            )
-            if isinstance(filtered, Refusal):
-                self._refuse(peer, channel, content, filtered)
-            elif peer is not None and not self._within_rate(peer):
+            filtered = content
+            if self._filters:
+                passed = self._filtered(peer, channel, content)
+                if isinstance(passed, Refusal):
+                    self._refuse(peer, channel, content, passed)
+                    return
+                filtered = passed
+            if peer is not None and not self._within_rate(peer):
                 self._refuse(peer, channel, content, Refusal.LIMIT)
             elif peer is not None and peer.order is not None:
                 self._append(peer, peer.order, channel, filtered)
@@ -177,11 +180,6 @@ class Events:
                 self.protocol.unanswered(peer, why)
             except Exception as error:
                 self._failed("unanswered", peer, error)
-
-    def close(self, peer: LocalPeer) -> None:
-        """Forget a closed peer, or see to it that this happens after its last event."""
-        if peer.order is None or peer.order.idle:
-            self._forget(peer)
 
     def hold(self, peer: LocalPeer, reason: HoldReason, held: bool) -> None:
         """Stop reading from a peer for a reason, or take the reason back."""
@@ -264,20 +262,19 @@ class Events:
         content: Content,
         awaited: _Awaited | None = None,
     ) -> None:
-        limit = self._backplane.policy.max_content
-        encoded = in_envelope(peer, self._name, content, limit)
+        encoded = in_envelope(peer, self._name, content, self._max_content)
         send, until = Send(event.channel, encoded), time.monotonic() + event.patience
         if awaited is None:
             post = Post(self, peer, send, (content,), until)
         else:
             post = _AwaitedPost(awaited, peer, send, (content,), until)
-        self._backplane.outbound.send(post)
+        self._outbound.send(post)
 
     def _append(
         self, peer: LocalPeer, order: PeerOrder, channel: str, content: Content
     ) -> None:
-        limit = self._backplane.policy.max_content
-        payload = encode_content({**content, "order": order.number}, limit)
+        numbered = {**content, "order": order.number}
+        payload = encode_content(numbered, self._max_content)
         number = order.pass_by()
         if number is not None:
             self._put(peer, order, Batch(channel, (payload,), (content,), number))
@@ -297,7 +294,7 @@ class Events:
     def _put(self, peer: LocalPeer, order: PeerOrder, batch: Batch) -> None:
         send = Send(
             batch.channel,
-            envelope_of(peer, self._name),
+            peer.envelope or envelope_of(peer, self._name),
             self._expiries[batch.channel],
             events=batch.payloads,
             order=batch.order,

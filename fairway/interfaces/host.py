@@ -179,11 +179,13 @@ class ProtocolHost:
         if not local.local:  # shared
             return
         backplane = self._backplane
-        backplane.peers.close(local)
         if local.groups:
             for group in backplane.groups.leave_all(local):
                 backplane.port.post(GroupDiscard(group, local.reply_channel))
-        self._events.close(local)
+        if local.order is None or local.order.idle:
+            self._forget(local)
+        else:  # after its last event
+            backplane.peers.close(local)
 
     async def emitted(
         self, peer: Peer | None, channel: str, content: Content

@@ -167,3 +167,5 @@ class PeerTable:
     def forget(self, peer: LocalPeer) -> None:
         """Drop a peer whose last event has left."""
         self._by_local.pop(peer.local, None)
+        if self._by_id:
+            self.close(peer)
