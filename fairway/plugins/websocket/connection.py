@@ -45,8 +45,8 @@ from fairway.plugins.websocket.frames import (
     PONG,
     TEXT,
     build_close,
+    build_deflated,
     build_frame,
-    build_message,
 )
 from fairway.plugins.websocket.mapping import RECEIVE, WebSocketMapping
 from fairway.plugins.websocket.spec import WebSocketConfig
@@ -71,9 +71,13 @@ class Frames(Struct):
         if frame is None:
             message = self.message
             if isinstance(message, SendText):
-                frame = build_message(TEXT, message.text.encode(), deflate)
+                opcode, payload = TEXT, message.text.encode()
             else:
-                frame = build_message(BINARY, message.data, deflate)
+                opcode, payload = BINARY, message.data
+            if deflate:
+                frame = build_deflated(opcode, payload, deflate)
+            else:
+                frame = build_frame(opcode, payload)
             self.built[deflate] = frame
         return frame
 
@@ -242,16 +246,16 @@ class Connection:
             while self._unread and self._reading and self._engine is not None:
                 data, self._unread = self._unread[:_CUT], self._unread[_CUT:]
                 for event in self._engine.received(data):
-                    self._tell(event)
+                    content = self._mapping.message(event)
+                    if content is not None and self._peer is not None:
+                        # Nearly always; and no deadline comes nearer by it.
+                        self._host.emit(self._peer, RECEIVE, content)
+                    else:
+                        self._tell(event)
         finally:
             self._working = False
 
     def _tell(self, event: WireEvent) -> None:
-        content = self._mapping.message(event)
-        if content is not None and self._peer is not None:
-            # Nearly always; and no deadline comes nearer by it.
-            self._host.emit(self._peer, RECEIVE, content)
-            return
         self._perform(self._mapping.received(event, self._now()))
 
     def _deadline_passed(self) -> None:

@@ -17,7 +17,7 @@ class Engine(typing.Protocol):
 
     It must enforce RFC 6455 and the limit, must not keep more than a message and a
     frame's header, must not depend on how the bytes were cut, and never writes, waits
-    or raises. What a server sends needs no engine: `frames.build_message`.
+    or raises. What a server sends needs no engine: `frames.build_frame`.
     """
 
     def received(self, data: bytes) -> Sequence[WireEvent]:

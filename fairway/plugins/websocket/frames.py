@@ -12,8 +12,8 @@ __all__ = [
     "PONG",
     "TEXT",
     "build_close",
+    "build_deflated",
     "build_frame",
-    "build_message",
     "is_close_code",
 ]
 
@@ -47,16 +47,16 @@ def build_frame(opcode: int, payload: bytes, *, compressed: bool = False) -> byt
     return bytes((first, 127)) + size.to_bytes(8) + payload
 
 
-def build_message(opcode: int, payload: bytes, deflate: int) -> bytes:
-    """Build the frame of a message.
+def build_deflated(opcode: int, payload: bytes, deflate: int) -> bytes:
+    """Build the frame of a message, compressed where that is worth it.
 
     Args:
-        deflate: window bits of permessage-deflate, 0 when it is not in use. No context
-            is taken over, so that every client of the same bits may get the same frame.
+        deflate: window bits of permessage-deflate. No context is taken over, so that
+            every client of the same bits may get the same frame.
     """
-    if deflate and len(payload) >= _WORTH_DEFLATING:
-        return build_frame(opcode, compress(payload, deflate), compressed=True)
-    return build_frame(opcode, payload)
+    if len(payload) < _WORTH_DEFLATING:
+        return build_frame(opcode, payload)
+    return build_frame(opcode, compress(payload, deflate), compressed=True)
 
 
 def build_close(code: int | None, reason: str) -> bytes:
