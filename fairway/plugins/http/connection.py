@@ -18,7 +18,6 @@ from fairway.kit import (
     Peer,
     PeerRefused,
     Refusal,
-    RequestHead,
     Stream,
     StreamHandler,
     Write,
@@ -291,8 +290,9 @@ class HttpConnection:
                 if type(step) is Write:
                     self.outflow.write(step.data)
                 elif type(step) is do.Dispatch:
-                    self._spend()
                     self._dispatch(step)
+                elif type(step) is do.Open:
+                    self._open(step)
                 elif type(step) is do.End:
                     self._end(step)
                 else:
@@ -315,9 +315,6 @@ class HttpConnection:
                 self._store(data)
             case do.Flush() if self._spool is not None:
                 self._spool.flush(self._flushed)
-            case do.Open(point=point, head=head):
-                self._spend()
-                self._open(point, head)
             case do.Feed(data=data) if self._exchange is not None:
                 self._exchange.fed(data)
             case do.EndBody(failure=failure) if self._exchange is not None:
@@ -339,6 +336,8 @@ class HttpConnection:
                 self.stream.abort()
 
     def _dispatch(self, step: do.Dispatch) -> None:
+        if wait := self._rate.take(self.now()):
+            self._slow_down(wait)
         host = self._protocol.host
         try:
             self.peer = host.open_peer(
@@ -354,13 +353,12 @@ class HttpConnection:
         self._counted = True
         host.emit(self.peer, step.channel, step.content)
 
-    def _spend(self) -> None:
-        """Count a request; above the rate the connection is not read for a while."""
-        wait = self._rate.take(self.now())
-        if wait and not self._held & Held.RATE:
+    def _slow_down(self, seconds: float) -> None:
+        """Do not read for a while: there were more requests than the rate allows."""
+        if not self._held & Held.RATE:
             self.hold(Held.RATE, False)
             clock = self._protocol.host.clock
-            clock.call_at(self.now() + wait, lambda: self.hold(Held.RATE, True))
+            clock.call_at(self.now() + seconds, lambda: self.hold(Held.RATE, True))
 
     def _end(self, end: do.End) -> None:
         peer, released = self.peer, 0
@@ -393,11 +391,13 @@ class HttpConnection:
         else:
             self._spool_changed()
 
-    def _open(self, point: MountPoint, head: RequestHead) -> None:
-        self._point = point
-        exchange = self._exchange = HttpExchange(self, head)
+    def _open(self, step: do.Open) -> None:
+        if wait := self._rate.take(self.now()):
+            self._slow_down(wait)
+        self._point = step.point
+        exchange = self._exchange = HttpExchange(self, step.head)
         try:
-            point.open(exchange)
+            step.point.open(exchange)
         except Exception as error:  # its client's other requests go on
             self._mount_failed("open", error)
             if self._exchange is exchange:

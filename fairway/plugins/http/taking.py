@@ -72,7 +72,9 @@ class Taking:
             steps.append(Skipped(head.dropped))
         current.request_head = self._surroundings.request_head(head, self._connection)
         found = self._surroundings.mounts.match(head.method, head.path, head.upgrade)
-        if found is None:
+        if found is None and current.complete:
+            self.dispatch(current, steps, now)
+        elif found is None:
             self._begin_own(current, steps, now)
         elif isinstance(found, NotAllowed):
             value = ", ".join(found.allow).encode("latin-1")
@@ -124,9 +126,6 @@ class Taking:
     def _begin_own(
         self, current: Transaction, steps: list[HttpStep], now: float
     ) -> None:
-        if current.complete:
-            self.dispatch(current, steps, now)
-            return
         current.limit = self._surroundings.config.max_body
         if current.is_too_long:
             self._answering.say(413, steps, now)
