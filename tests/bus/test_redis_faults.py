@@ -508,6 +508,39 @@ def test_a_loop_is_told_that_a_server_refuses(
     assert len(caplog.records) == 2
 
 
+def test_what_waits_in_a_mailbox_is_delivered_without_memory(
+    fresh_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lease, count = 0.03, 300  # more than one read takes, so that some wait
+    layer = RedisLayer(fresh_redis.url, LayerPolicy(mailbox_lease=lease))
+
+    async def scenario(loop: Loop) -> None:
+        sends = [Send(loop.address, content(number)) for number in range(count)]
+        assert set(layer.apply(sends)) == {ACCEPTED}
+        with fresh_redis.without_memory():
+            time.sleep(lease)  # noqa: ASYNC251 (the lease is to be renewed now)
+            await until(lambda: len(_messages(loop.owner)) == count, PATIENCE)
+        await loop.insist(GroupAdd("room", loop.address))
+        loop.owner.groups = {"room": {"me"}}
+        await until(lambda: _members(fresh_redis, "room"), PATIENCE)
+
+    owner = in_loop(layer, scenario)
+    layer.close()
+
+    assert numbers(_messages(owner)) == list(range(count))
+    assert outages(caplog) == (0, 0)
+
+
+def test_a_receiver_hands_over_what_waits_in_a_mailbox_without_memory(
+    fresh_redis: RedisServer, layer: RedisLayer
+) -> None:
+    layer.apply([Send("host!me", content(number)) for number in range(3)])
+    receiver = layer.receiver(["host!"])
+
+    with fresh_redis.without_memory():
+        assert numbers(take_all(receiver, 3)) == [0, 1, 2]
+
+
 def test_a_loop_loads_scripts_that_were_forgotten(
     fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,8 @@ from fairway.core.bus.redis.resp import (
     Missing,
     ReplyError,
     explain,
+    is_outdated,
+    is_refusal,
     pack,
 )
 from fairway.core.bus.redis.upkeep import Ask, Upkeep
@@ -129,18 +131,33 @@ class RedisMailbox(Mailbox):
         wire.exchange(commands, answered, self._slice + _DEAD)
 
     def _answered(self, wire: Wire, renewed: bool, answers: list[Answer]) -> None:
-        for answer in answers:
-            if isinstance(answer, Missing):
-                return
-            if isinstance(answer, ReplyError):
-                wire.fail(explain(answer))
-                return
-        if renewed and has_lapsed(answers[0]):
-            self.upkeep.lapsed()
-        # The next batch is on its way while this one is delivered.
-        self._listen(wire)
-        if answers[-1] is not None:
-            self._arrived(wire, answers[-1][1])
+        if any(isinstance(answer, Missing) for answer in answers):
+            return
+        come = answers[-1]
+        trouble: str | None = None
+        if isinstance(come, ReplyError):
+            trouble = explain(come)
+        elif renewed:
+            trouble = self._renewed(answers[0])
+        if trouble is None:
+            # The next batch is on its way while this one is delivered.
+            self._listen(wire)
+        if isinstance(come, list):
+            self._arrived(wire, come[1])
+        if trouble is not None:
+            wire.fail(trouble)
+
+    def _renewed(self, answer: Answer) -> str | None:
+        """Read what became of the lease; return why to listen elsewhere, if so."""
+        if not isinstance(answer, ReplyError):
+            if has_lapsed(answer):
+                self.upkeep.lapsed()
+        elif is_refusal(answer) and not is_outdated(answer):
+            # Without memory nothing is written, and all that waits can be taken.
+            self._leased = -math.inf
+        else:
+            return explain(answer)
+        return None
 
     def _arrived(self, wire: Wire, records: list[bytes]) -> None:
         deliveries = read_records(

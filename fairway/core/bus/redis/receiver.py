@@ -231,13 +231,17 @@ class RedisReceiver(Receiver):
         self._rotation.served(served)
 
     def _read(self, link: Link, answers: list[Answer]) -> set[str]:
-        """Read the records in answers and return the keys of their lists."""
+        """Read the records in answers and return the keys of their lists.
+
+        Raises:
+            LinkDown: one is an error; what the others brought is in `_surplus`.
+        """
         now, ahead = time.monotonic(), link.clock.local(0.0)
         served: set[str] = set()
+        error: ReplyError | None = None
         for answer in answers:
-            if isinstance(answer, ReplyError):
-                raise LinkDown(explain(answer))
             if not isinstance(answer, list):
+                error = answer if isinstance(answer, ReplyError) else error
                 continue
             # [key, records] of a pop, [index, records, index, records, ...] of GATHER.
             for where, records in zip(answer[::2], answer[1::2], strict=True):
@@ -247,6 +251,8 @@ class RedisReceiver(Receiver):
                     self._surplus += read_records(
                         name, records, ahead=ahead, drops=self._bus.drops, now=now
                     )
+        if error is not None:
+            raise LinkDown(explain(error))
         return served
 
     def _hand_over(self, limit: int) -> list[Delivery]:
