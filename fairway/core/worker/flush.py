@@ -36,7 +36,8 @@ _REASONS = {
     Outcome.UNAVAILABLE: Drop.UNAVAILABLE,
     Outcome.UNKNOWN: Drop.UNKNOWN,
 }
-_FULL = Outcome.FULL
+_UNAVAILABLE = Outcome.UNAVAILABLE
+_NOT_WRITTEN = (Outcome.FULL, Outcome.UNAVAILABLE)
 _PATIENCE = 10.0
 """Seconds that operations wait for a layer that is away; as long as a request does."""
 _PAUSE = 0.25
@@ -49,17 +50,19 @@ _CLOSING = 5.0
 
 class _Lot(Struct):
     operations: Sequence[Operation]
-    otherwise: Sequence[Operation]
+    otherwise: Sequence[Operation] = ()
     until: float = 0.0
     """When it is given up; 0 before the first attempt."""
+    final: bool = False
+    """Whether it stands for what was not written; its own ends are not repeated."""
 
 
 class Out:
     """The operations of a worker on their way out. Any thread may use it.
 
     What the layer refuses is counted and logged at a bounded rate; it never raises for
-    it. The owner of a peer whose mailbox was full hears that a reply is missing. What a
-    layer that is away certainly did not take goes with later flushes, in order.
+    it. What a layer that is away certainly did not take goes with later flushes, in
+    order. The owner of a peer hears of a reply that is given up, and what it ended.
 
     Args:
         patience: for how many seconds.
@@ -155,14 +158,17 @@ class Out:
         if outcomes.count(Outcome.ACCEPTED) == len(outcomes):
             return
         # Where some were taken, what comes after them would overtake the others.
-        if outcomes.count(Outcome.UNAVAILABLE) == len(outcomes):
+        away = outcomes.count(_UNAVAILABLE) == len(outcomes)
+        if away:
             lots = self._keep(lots)
         operations = [operation for lot in lots for operation in lot.operations]
         outcomes = outcomes[: len(operations)]
         for operation, outcome in zip(operations, outcomes, strict=True):
             if outcome is not Outcome.ACCEPTED:
                 self._layer.drops.add(channel_of(operation), _REASONS[outcome])
-        self._write_otherwise(lots, outcomes)
+        if instead := _instead(lots, outcomes):
+            # Of a layer that is away nobody hears now; they wait as long as a reply.
+            (self._keep if away else self._write)([_Lot(instead, final=True)])
 
     def _keep(self, lots: list[_Lot]) -> list[_Lot]:
         """Keep what may wait, in front of what is kept; return what is given up."""
@@ -179,18 +185,24 @@ class Out:
         self._kept = kept + self._kept
         return given_up
 
-    def _write_otherwise(self, lots: list[_Lot], outcomes: list[Outcome]) -> None:
-        end = 0
-        instead: list[Operation] = []
-        for lot in lots:
-            begin, end = end, end + len(lot.operations)
-            refused = zip(lot.operations, outcomes[begin:end], strict=True)
-            instead += _gaps([operation for operation, one in refused if one is _FULL])
-            if outcomes[end - 1] in (Outcome.FULL, Outcome.UNAVAILABLE):
-                instead += lot.otherwise
-        if instead:
-            now = time.monotonic()
-            self._write([_Lot(instead, (), now)])
+
+def _instead(lots: Sequence[_Lot], outcomes: Sequence[Outcome]) -> list[Operation]:
+    """Return what leaves for operations that were certainly not written."""
+    end = 0
+    instead: list[Operation] = []
+    for lot in lots:
+        begin, end = end, end + len(lot.operations)
+        came = list(zip(lot.operations, outcomes[begin:end], strict=True))
+        instead += _gaps([operation for operation, one in came if one in _NOT_WRITTEN])
+        if not lot.final:
+            instead += [
+                operation
+                for operation, one in came
+                if one is _UNAVAILABLE and isinstance(operation, Done | Lost)
+            ]
+        if outcomes[end - 1] in _NOT_WRITTEN:
+            instead += lot.otherwise
+    return instead
 
 
 def _gaps(refused: Sequence[Operation]) -> list[Operation]:
