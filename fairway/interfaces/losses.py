@@ -18,7 +18,7 @@ __all__ = ["REPRIEVE", "Losses"]
 REPRIEVE = 4.0
 """Seconds after a restart in which workers that had taken an event may say so: they
 connect again within two, and look whether to say it each second."""
-_LOOK_EVERY = 1.0
+_LOOK_EVERY = 0.5
 _LOOKS = 2
 """Looks in a row: a loop that stood still finds its time over before it reads."""
 

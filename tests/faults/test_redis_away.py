@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -107,14 +108,22 @@ FAULTS = ["without_replicas", "without_memory", "demoted", "locked"]
 def test_a_redis_that_refuses_costs_clients_a_503_in_time(
     scene: Scene, fresh_redis: RedisServer, record: Record, fault: str
 ) -> None:
+    scene.settings["http"] = {"answer_timeout": 60.0}
     port = scene.both()
     before = scene.resident()
-    with Load(port) as load:
+    with Load(port) as load, ThreadPoolExecutor() as clients:
+        # A consumer is at it when the fault begins: nothing carries its answer.
+        resting = clients.submit(ask, port, "/rest/1", timeout=60.0)
+        wait_until(lambda: "resting" in scene.noted(), 20, "a consumer at work")
+        began = time.monotonic()
         with getattr(fresh_redis, fault)():
             wait_until(lambda: 503 in load.statuses(), 30, "a 503")
+            assert resting.result()[0] == 503
+            record("503 for what was taken", round(time.monotonic() - began, 2))
         took = load.seconds_to_normal(time.monotonic())
     record("to normal", round(took, 2))
     _check(scene, load, before, record)
+    assert load.statuses() == {200, 503}
 
 
 @pytest.mark.full

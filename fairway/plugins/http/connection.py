@@ -185,6 +185,10 @@ class HttpConnection:
             self._protocol.host.drop(why, self.peer)
             self.perform(steps)
 
+    def disconnect(self, reason: str) -> None:
+        """A reply to the request was lost: only a cut tells of one in the middle."""
+        self.perform(self._mapping.unanswered(self.now()) or [do.Abort(reason)])
+
     def stop(self, idle: float) -> None:
         """Answer what is in flight and what arrives in `idle` seconds, nothing more."""
         self.perform(self._mapping.stop(self.now(), idle))

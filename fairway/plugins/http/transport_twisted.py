@@ -145,8 +145,8 @@ class HttpProtocol(BaseProtocol[HttpConfig]):
         peer.handle.hold(Held.HOST, reading)
 
     def disconnect(self, peer: Peer, reason: str) -> None:
-        """Cut the connection."""
-        peer.handle.abort(reason)
+        """Answer the request with 503, or cut the connection when an answer began."""
+        peer.handle.disconnect(reason)
 
     async def stop(self, grace: float) -> None:
         """Stop listening, answer what is in flight within `grace`, close the rest."""

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from blockbuster import blockbuster_ctx
 
+from fairway.core.bus.operations import REPLY_LOST, Lost
 from fairway.kit import Content, Exchange
 from tests.plugins.http.serving import (
     CHUNK,
@@ -363,6 +364,33 @@ def test_an_answer_in_parts_that_fails_is_cut(loop_thread: LoopThread) -> None:
         client.get()
 
         assert client.read_to_end().endswith(b"\r\n\r\n1\r\na\r\n")
+
+
+def test_a_request_whose_answer_was_lost_is_told_503(loop_thread: LoopThread) -> None:
+    def loses(served: Serving, event: Content) -> None:
+        served.layer.apply([Lost(event["reply_channel"], REPLY_LOST)])
+
+    with serving(loop_thread, {"/": loses}) as served, Client(served) as client:
+        client.get()
+        response = client.response()
+        client.get("/other")
+
+        assert response.status == 503
+        assert response.headers["retry-after"]
+        assert client.response().body == b"hello"
+
+
+def test_an_answer_that_lost_a_part_is_cut(loop_thread: LoopThread) -> None:
+    def loses(served: Serving, event: Content) -> None:
+        parts = {"status": 200, "headers": [], "more_content": True}
+        served.reply(event, content=b"a", **parts)
+        served.layer.apply([Lost(event["reply_channel"], REPLY_LOST)])
+
+    with serving(loop_thread, {"/": loses}) as served, Client(served) as client:
+        client.get()
+
+        assert client.read_to_end().endswith(b"\r\n\r\n1\r\na\r\n")
+        wait_until(lambda: "http.disconnect" in served.channels())
 
 
 # Clients that leave.
