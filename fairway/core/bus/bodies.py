@@ -29,12 +29,13 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
     """Return queue, kind, body and expiry of any operation but a group send.
 
     A queue is a channel, or a mailbox and `!`. Those that begin and end nearly every
-    message are written out, because a call costs more than what it would say.
+    message are written out, because a call costs more than what it would say, and told
+    by their type, because `isinstance` takes longer to deny a Struct than to affirm it.
 
     Raises:
         ValueError: a group send has many queues, see `put_group`.
     """
-    if isinstance(operation, op.Send):
+    if type(operation) is op.Send:
         channel, expiry = operation.channel, operation.expiry
         mailbox, mark, local = channel.partition("!")
         if expiry is None:
@@ -46,7 +47,7 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
         events = [Raw(event) for event in operation.events]
         event = record.Event(content, events, operation.order, operation.state)
         return mailbox + mark, Kind.EVENT, event, expiry
-    if isinstance(operation, op.Answer):
+    if type(operation) is op.Answer:
         channel, expiry = operation.reply_channel, operation.expiry
         mailbox, mark, local = channel.partition("!")
         if expiry is None:
@@ -54,7 +55,7 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
         content = Raw(operation.content)
         answer = record.Answer(local, content, operation.order, operation.state)
         return mailbox + mark, Kind.ANSWER, answer, expiry
-    if isinstance(operation, op.Done):
+    if type(operation) is op.Done:
         mailbox, mark, local = operation.reply_channel.partition("!")
         done = record.Done(local, operation.order, operation.state)
         return mailbox + mark, Kind.DONE, done, CONTROL_EXPIRY

@@ -12,16 +12,12 @@ from collections.abc import Sequence
 
 from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
-from fairway.core.bus.layer import ChannelStatistics, LayerPolicy
+from fairway.core.bus.layer import ChannelStatistics, Delivery, LayerPolicy
 from fairway.core.bus.operations import Outcome
-from fairway.core.bus.record import Body, Kind
 from fairway.core.drops import Drop
 from fairway.core.names import local_of, owner_of
 
 __all__ = ["MAILBOX_BYTES", "PROVISIONAL_LEASE", "Engine", "Entry"]
-
-Entry = tuple[float, Kind, Body, int, float]
-"""What waits on a channel: deadline, kind, body, bytes of content, when it was sent."""
 
 MAILBOX_BYTES = 64 * 1024 * 1024
 """Bytes of content that may wait in a mailbox."""
@@ -29,12 +25,23 @@ PROVISIONAL_LEASE = 30.0
 """Seconds that a mailbox nobody has opened yet stays a member of its groups."""
 _SWEEP_EVERY = 5.0
 _FOREVER = float("inf")
+_OF_GROUPS = frozenset({op.GroupSend, op.GroupAdd, op.GroupDiscard})
+_WITH_CONTENT = op.Send, op.Answer
+
+
+class Entry(Delivery, frozen=True, gc=False):
+    """What waits on a queue, in the form in which it will be handed over."""
+
+    size: int = 0
+    """Bytes of content; only those in mailboxes are counted."""
 
 
 class _Queue:
-    __slots__ = ("entries", "size")
+    __slots__ = ("capacity", "entries", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        """How many messages it may hold; records of control: twice as many."""
         self.entries: deque[Entry] = deque()
         self.size = 0
 
@@ -66,33 +73,24 @@ class Engine:
         self._claims: dict[str, tuple[float, str]] = {}
         self._swept = 0.0
 
-    def apply(self, operation: op.Operation, now: float) -> Outcome:
-        """Carry out one operation."""
+    def apply(self, operations: Sequence[op.Operation], now: float) -> list[Outcome]:
+        """Carry out operations in order."""
         if now - self._swept > _SWEEP_EVERY:
             self._sweep(now)
-        match operation:
-            case op.Send() | op.Answer():
-                return self._send(operation, now)
-            case op.GroupSend():
-                return self._group_send(operation, now)
-            case op.GroupAdd():
-                return self._group_add(operation, now)
-            case op.GroupDiscard():
-                return self._group_discard(operation, now)
-            case _:
-                return self._control(operation, now)
+        carry_out = self._put
+        if not _OF_GROUPS.isdisjoint(map(type, operations)):
+            carry_out = self._change
+        return [carry_out(operation, now) for operation in operations]
 
-    def take(
-        self, channels: Sequence[str], limit: int, now: float
-    ) -> list[tuple[str, Entry]]:
+    def take(self, channels: Sequence[str], limit: int, now: float) -> list[Delivery]:
         """Take up to `limit` entries, one of each channel in turn."""
         ready = [name for name in channels if self.has(name, now)]
         if len(ready) == 1:
             return self._take_one(ready[0], limit, now)
-        taken: list[tuple[str, Entry]] = []
+        taken: list[Delivery] = []
         while ready and len(taken) < limit:
             served = ready[: limit - len(taken)]
-            taken += [(name, self._pop(name)) for name in served]
+            taken += [self._pop(name) for name in served]
             ready = [name for name in served if self.has(name, now)]
         return taken
 
@@ -101,7 +99,7 @@ class Engine:
         queue = self._queues.get(name)
         if queue is None:
             return False
-        if queue.entries[0][0] > now:
+        if queue.entries[0].deadline > now:
             return True
         self._trim(name, queue, now)
         return name in self._queues
@@ -141,18 +139,19 @@ class Engine:
         if not self.has(channel, now):
             return ChannelStatistics(0, None)
         entries = self._queues[channel].entries
-        return ChannelStatistics(len(entries), now - entries[0][4])
+        sent = entries[0].sent
+        return ChannelStatistics(len(entries), None if sent is None else now - sent)
 
-    def _take_one(self, name: str, limit: int, now: float) -> list[tuple[str, Entry]]:
+    def _take_one(self, name: str, limit: int, now: float) -> list[Delivery]:
         queue = self._queues[name]
         entries = queue.entries
-        taken: list[tuple[str, Entry]] = []
+        taken: list[Delivery] = []
         expired = 0
         while entries and len(taken) < limit:
             entry = entries.popleft()
-            queue.size -= entry[3]
-            if entry[0] > now:
-                taken.append((name, entry))
+            queue.size -= entry.size
+            if entry.deadline > now:
+                taken.append(entry)
             else:
                 expired += 1
         if expired:
@@ -161,52 +160,55 @@ class Engine:
             del self._queues[name]
         return taken
 
-    def _send(self, send: op.Send | op.Answer, now: float) -> Outcome:
-        size = len(send.content)
-        if isinstance(send, op.Send) and send.events is not None:
-            size += sum(map(len, send.events))
-        name, kind, body, expiry = put(send, self.policy)
-        return self._push(name, (now + expiry, kind, body, size, now), now)
-
-    def _control(self, operation: op.Operation, now: float) -> Outcome:
+    def _put(self, operation: op.Operation, now: float) -> Outcome:
         name, kind, body, expiry = put(operation, self.policy)
-        return self._push(name, (now + expiry, kind, body, 0, now), now)
+        size = 0
+        if name[-1] == "!" and isinstance(operation, _WITH_CONTENT):
+            size = len(operation.content)
+        return self._push(Entry(name, kind, body, now + expiry, now, size), now)
 
-    def _push(self, name: str, entry: Entry, now: float) -> Outcome:
+    def _push(self, entry: Entry, now: float) -> Outcome:
+        name, size = entry.channel, entry.size
         queue = self._queues.get(name)
-        if queue is not None and queue.entries[0][0] <= now:
+        if queue is not None and queue.entries[0].deadline <= now:
             self._trim(name, queue, now)
             queue = self._queues.get(name)
         if queue is None:
-            queue = self._queues[name] = _Queue()
-        elif not self._has_room(name, queue, entry):
-            return Outcome.FULL
+            queue = self._queues[name] = _Queue(capacity_of(name, self.policy))
+        elif len(queue.entries) >= queue.capacity or queue.size + size > MAILBOX_BYTES:
+            full = not is_control(entry.kind)
+            if full or len(queue.entries) >= queue.capacity * 2:
+                return Outcome.FULL
         queue.entries.append(entry)
-        queue.size += entry[3]
+        queue.size += size
         self.touched[name] = None
         return Outcome.ACCEPTED
 
-    def _has_room(self, name: str, queue: _Queue, entry: Entry) -> bool:
-        capacity = capacity_of(name, self.policy)
-        if is_control(entry[1]):
-            return len(queue.entries) < capacity * 2
-        if name[-1] == "!" and queue.size + entry[3] > MAILBOX_BYTES:
-            return False
-        return len(queue.entries) < capacity
+    def _change(self, operation: op.Operation, now: float) -> Outcome:
+        match operation:
+            case op.GroupSend():
+                return self._group_send(operation, now)
+            case op.GroupAdd():
+                return self._group_add(operation, now)
+            case op.GroupDiscard():
+                return self._group_discard(operation, now)
+            case _:
+                return self._put(operation, now)
 
     def _group_send(self, send: op.GroupSend, now: float) -> Outcome:
         if (group := self._groups.get(send.group)) is None:
             return Outcome.ACCEPTED
         self._reap(group, now)
         kind, body, expiry = put_group(send, self.policy)
-        shared: Entry = (now + expiry, kind, body, len(send.content), now)
+        until, size = now + expiry, len(send.content)
         for mailbox in group.mailboxes:
-            if self._push(f"{mailbox}!", shared, now) is Outcome.FULL:
+            entry = Entry(f"{mailbox}!", kind, body, until, now, size)
+            if self._push(entry, now) is Outcome.FULL:
                 self.dropped.append((mailbox, Drop.FULL, 1))
         for channel in group.plain:
             if channel not in send.exclude:
                 plain = op.Send(channel, send.content, expiry)
-                if self._send(plain, now) is Outcome.FULL:
+                if self._put(plain, now) is Outcome.FULL:
                     self.dropped.append((channel, Drop.FULL, 1))
         return Outcome.ACCEPTED
 
@@ -216,7 +218,7 @@ class Engine:
             group = self._groups.setdefault(add.group, _Group())
             group.plain[add.channel] = now + self.policy.group_expiry
             return Outcome.ACCEPTED
-        outcome = self._control(add, now)
+        outcome = self._put(add, now)
         if outcome is Outcome.ACCEPTED:
             group = self._groups.setdefault(add.group, _Group())
             group.mailboxes.setdefault(mailbox, set()).add(local_of(add.channel))
@@ -235,14 +237,14 @@ class Engine:
             locals_.discard(local)
             if not locals_:
                 del group.mailboxes[mailbox]
-            outcome = self._control(discard, now)
+            outcome = self._put(discard, now)
         self._drop_if_empty(discard.group)
         return outcome
 
     def _pop(self, name: str) -> Entry:
         queue = self._queues[name]
         entry = queue.entries.popleft()
-        queue.size -= entry[3]
+        queue.size -= entry.size
         if not queue.entries:
             del self._queues[name]
         return entry
@@ -251,8 +253,8 @@ class Engine:
         """Drop expired heads, and the queue when nothing is left."""
         entries = queue.entries
         expired = 0
-        while entries and entries[0][0] <= now:
-            queue.size -= entries.popleft()[3]
+        while entries and entries[0].deadline <= now:
+            queue.size -= entries.popleft().size
             expired += 1
         if expired:
             self.dropped.append((name, Drop.EXPIRED, expired))

@@ -51,7 +51,7 @@ APPLY_TIMEOUT = 5.0
 _ANSWERS_SINCE = 2
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, gc=False):
     """One record that was taken; nobody else gets it."""
 
     channel: str

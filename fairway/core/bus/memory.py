@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from fairway.core.bus.engine import Engine, Entry
+from fairway.core.bus.engine import Engine
 from fairway.core.bus.layer import (
     APPLY_TIMEOUT,
     ChannelLayer,
@@ -60,7 +60,7 @@ class MemoryLayer(ChannelLayer):
         now = time.monotonic()
         with self.lock:
             engine = self.engine
-            outcomes = [engine.apply(operation, now) for operation in operations]
+            outcomes = engine.apply(operations, now)
             if engine.touched:
                 self._ring(engine.touched)
                 engine.touched = {}
@@ -178,7 +178,7 @@ class _MemoryReceiver(Receiver):
             taken = self._take_now(limit, end)
             if taken is not None:
                 self._layer.count_dropped()
-                return [_delivery(channel, entry) for channel, entry in taken]
+                return taken
             with suppress(Empty):
                 self._bell.get(timeout=end and max(0.0, end - time.monotonic()))
 
@@ -202,9 +202,7 @@ class _MemoryReceiver(Receiver):
             self._layer.pass_on(self.channels, time.monotonic())
             self._bell.put(None)
 
-    def _take_now(
-        self, limit: int, end: float | None
-    ) -> list[tuple[str, Entry]] | None:
+    def _take_now(self, limit: int, end: float | None) -> list[Delivery] | None:
         """Return what to hand over, or None to wait for the bell."""
         now = time.monotonic()
         with self._layer.lock:
@@ -275,7 +273,7 @@ class _MemoryMailbox(Mailbox):
             self._loop.call_soon(self._drain)
         self._layer.count_dropped()
         if taken:
-            self._owner.deliver([_delivery(name, entry) for name, entry in taken])
+            self._owner.deliver(taken)
 
 
 class _MemoryPort(LayerPort):
@@ -318,8 +316,3 @@ class _MemoryPort(LayerPort):
         for (_, done), outcome in zip(posted, outcomes, strict=True):
             if done is not None:
                 done(outcome)
-
-
-def _delivery(channel: str, entry: Entry) -> Delivery:
-    deadline, kind, body, _, sent = entry
-    return Delivery(channel, kind, body, deadline, sent)
