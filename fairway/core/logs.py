@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from msgspec import Struct
+
 from fairway.core.content import Content
 
 __all__ = [
@@ -31,14 +33,11 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _UNQUOTED = _PLAIN | frozenset("._:/+-@!")
 
 
-class Consumed:
+class Consumed(Struct, eq=False):
     """A message while it is consumed."""
 
-    __slots__ = ("channel", "content")
-
-    def __init__(self, channel: str, content: Content) -> None:
-        self.channel = channel
-        self.content = content
+    channel: str
+    content: Content
 
 
 consumed: ContextVar[Consumed | None] = ContextVar("fairway_consumed", default=None)

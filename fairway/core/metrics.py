@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from fairway.core.bus.layer import ChannelLayer, ChannelStatistics
 from fairway.core.exceptions import LayerUnavailable
-from fairway.core.timings import BOUNDS, Timings
+from fairway.core.timings import BOUNDS, Timings, sum_up
 
 __all__ = ["Metrics", "Part", "histogram"]
 
@@ -145,16 +145,17 @@ def _queues(found: Mapping[str, ChannelStatistics] | None) -> Iterator[Metric]:
 
 
 def histogram(
-    name: str, text: str, labels: Sequence[str], timings: Timings
+    name: str, text: str, labels: Sequence[str], timings: Iterable[Timings]
 ) -> HistogramMetricFamily:
     """Return durations as a histogram.
 
     Args:
         labels: the names of what the timings are told apart by.
+        timings: of each thread.
     """
     family = HistogramMetricFamily(name, text, labels=labels)
     bounds = [*map(str, BOUNDS), "+Inf"]
-    for values, (counts, total) in timings.read().items():
+    for values, (counts, total) in sum_up(timings).items():
         buckets = list(zip(bounds, map(float, accumulate(counts)), strict=True))
         family.add_metric(values, buckets, sum_value=total)
     return family

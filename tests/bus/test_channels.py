@@ -23,6 +23,7 @@ from fairway.core.exceptions import (
     InvalidName,
     MessageTooLarge,
 )
+from fairway.core.logs import consumed
 
 MODULE_LEVEL = Channel("in")
 
@@ -50,10 +51,13 @@ def test_a_channel_made_at_import_uses_the_layer_of_the_moment() -> None:
 @contextmanager
 def holding(layer: ChannelLayer) -> Iterator[Outbox]:
     """Hold what is sent, as while a consumer runs."""
-    with Outbox(layer, "in", {}) as outbox:
-        outbox.holds = True
+    outbox = Outbox("in", {}, layer, holds=True)
+    token = consumed.set(outbox)
+    try:
         yield outbox
+    finally:
         outbox.holds = False
+        consumed.reset(token)
 
 
 def test_what_code_sends_after_its_consumer_has_ended_leaves_at_once(

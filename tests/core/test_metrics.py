@@ -11,7 +11,7 @@ from fairway.core.bus.layer import ChannelStatistics, LayerPolicy
 from fairway.core.bus.memory import MemoryLayer
 from fairway.core.content import encode_content
 from fairway.core.metrics import Metrics, Part, histogram
-from fairway.core.timings import Timings
+from fairway.core.timings import Timings, sum_up
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -98,12 +98,12 @@ def test_a_layer_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_durations_are_shown_in_buckets_that_add_up() -> None:
-    timings = Timings()
-    for seconds in (-0.1, 0.001, 0.02, 100.0):
-        timings.add(("mail", "deliver"), seconds)
+    threads = [Timings(), Timings(), Timings()]
+    for thread, seconds in ((0, -0.1), (0, 0.001), (1, 0.02), (1, 100.0)):
+        threads[thread].add(("mail", "deliver"), seconds)
     labels = ("channel", "consumer")
 
-    part = Part([], lambda: [histogram("took_seconds", "Took.", labels, timings)])
+    part = Part([], lambda: [histogram("took_seconds", "Took.", labels, threads)])
     samples = read(Metrics(new_layer(), [part]))
 
     values = ("mail", "deliver")
@@ -119,4 +119,4 @@ def test_channels_of_one_reader_are_one_channel() -> None:
     timings.add(("credit?a1",), 0.1)
     timings.add(("credit?b2",), 0.1)
 
-    assert list(timings.read()) == [("credit",)]
+    assert list(sum_up([timings])) == [("credit",)]

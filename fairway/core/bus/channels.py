@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any
 
 from fairway.core.bus import registry
 from fairway.core.bus.layer import ChannelLayer
@@ -30,33 +30,18 @@ _LONGEST_LIFE = 10 * 365 * 24 * 60 * 60.0
 AfterCommit = Callable[[Callable[[], Any]], Any]
 
 
-class Outbox(Consumed):
+class Outbox(Consumed, eq=False):
     """A message that is consumed, and what its consumer sends, in program order.
 
-    As a context it is that of the code in it. Operations are held while `holds`, and
-    leave at once before and after that; whoever made it applies those that were held.
-
-    Args:
-        layer: the consumer's.
-        channel: the message's.
-        content: the message's.
+    Set as `consumed`, it is that of the code in the context. Operations are held while
+    `holds`, and leave at once before and after that; whoever made it applies those
+    that were held.
     """
 
-    __slots__ = ("_token", "holds", "layer", "operations")
-
-    def __init__(self, layer: ChannelLayer, channel: str, content: Content) -> None:
-        self.channel = channel
-        self.content = content
-        self.layer = layer
-        self.operations: list[Operation] = []
-        self.holds = False
-
-    def __enter__(self) -> Self:
-        self._token = consumed.set(self)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        consumed.reset(self._token)
+    layer: ChannelLayer
+    """The consumer's."""
+    operations: list[Operation] = []
+    holds: bool = False
 
 
 _after_commit: AfterCommit = lambda call: call()  # noqa: E731
@@ -213,9 +198,9 @@ class Channel(_Sender):
             ChannelFull: it left now, and the channel is full.
             LayerUnavailable: it left now, and the layer cannot be reached.
         """
-        layer = self.layer
+        layer = self.layer if self._layer is None else self._layer
         encoded = encode_content(content, layer.policy.max_content)
-        send = Send(self.name, encoded, _lasting(expiry))
+        send = Send(self.name, encoded, None if expiry is None else _lasting(expiry))
         if not self._held(send, layer, immediately=immediately, on_commit=on_commit):
             layer.send_many([send])
 
@@ -345,7 +330,7 @@ def send_own(channel: Channel, content: Content) -> None:
     if type(channel) is not Channel:
         channel.send(content)
         return
-    layer = channel.layer
+    layer = channel.layer if channel._layer is None else channel._layer
     send = Send(channel.name, encode_own(content, layer.policy.max_content))
     if not channel._held(send, layer, immediately=False, on_commit=False):
         layer.send_many([send])

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
+
 from fairway.core.content import Content, Encoded, decode_content, encode_content
 from fairway.core.exceptions import MessageTooLarge, StateTooLarge
 
@@ -25,33 +27,26 @@ longer, and is then known to the first event only."""
 _EMPTY = encode_content({})
 
 
-class PeerState:
-    """The state of one peer while the events of one record are consumed.
+class PeerState(Struct, eq=False):
+    """The state of one peer while the events of one record are consumed."""
 
-    Args:
-        encoded: as it came, None for a peer without state.
-    """
-
-    __slots__ = ("_came", "_committed", "_own", "_values")
-
-    def __init__(self, encoded: Encoded | None) -> None:
-        self._came = self._committed = encoded or _EMPTY
-        self._values: Content | None = None
-        self._own: Content = {}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody looked at the values, and may have changed them."""
-        return self._values is not None
+    came: Encoded | None
+    """Encoded as it came, None for a peer without state."""
+    is_open: bool = False
+    """Whether anybody looked at the values, and may have changed them."""
+    _committed: Encoded | None = None
+    _values: Content = {}
+    _own: Content = {}
 
     @property
     def values(self) -> Content:
         """What consumers see and change."""
-        if self._values is None:
-            self._values = decode_content(self._committed)
+        if not self.is_open:
+            self._values = decode_content(self.encoded())
             self._own = {
                 key: self._values.pop(key) for key in _OWN & self._values.keys()
             }
+            self.is_open = True
         return self._values
 
     @property
@@ -81,7 +76,7 @@ class PeerState:
             StateTooLarge: they are above `STATE_LIMIT`.
             TypeError: a value may not travel, or a key is one of fairway's own.
         """
-        if self._values is None:
+        if not self.is_open:
             return
         if not _OWN.isdisjoint(self._values):
             raise TypeError(f"message.state may not have the keys {sorted(_OWN)}")
@@ -92,15 +87,18 @@ class PeerState:
 
     def rollback(self) -> None:
         """Forget the changes of a consumer that raised."""
-        self._values = None
+        self.is_open = False
 
     def changed(self) -> Encoded | None:
         """Return the committed state when it is not the one that came."""
-        return None if self._committed == self._came else self._committed
+        committed = self._committed
+        if committed is None or committed == (self.came or _EMPTY):
+            return None
+        return committed
 
     def encoded(self) -> Encoded:
         """Return the committed state."""
-        return self._committed
+        return self._committed or self.came or _EMPTY
 
     def _read_own(self, key: str) -> Any:
         return self._own.get(key) if self.values is not None else None

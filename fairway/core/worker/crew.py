@@ -153,14 +153,13 @@ class CrewLoop(Loop):
             if not stopping:
                 limit = self._pace.limit(self._followers)
                 taken = self._out.flush_and_take(self._receiver, limit)
-                self._batch.extend(one for one in taken if not self._sieve(one))
+                self._batch.extend(self._sieve(taken))
         if stopping:
             self._out.flush()
         return not stopping
 
-    def _begins(self, me: Consume, kind: int) -> None:
+    def _begins(self, me: Consume, usual: float) -> None:
         """A consumer is about to run; called by the thread that will run it."""
-        usual = self._pace.usual(kind)
         if usual > SHORT and self._takes_over and self._followers > 1:
             self._resign(me)
         now, due = time.monotonic(), self._out.since + HORIZON

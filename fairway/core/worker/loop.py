@@ -17,8 +17,8 @@ from fairway.core.worker.pace import Pace
 
 __all__ = ["Begins", "Consume", "Loop", "LoopParts"]
 
-Begins = Callable[[int], None]
-"""Told the kind of a consumer that is about to run; see `Pace`."""
+Begins = Callable[[float], None]
+"""Told of a consumer that is about to run how long it usually does; see `Pace`."""
 
 
 class Consume(typing.Protocol):
@@ -48,8 +48,8 @@ class LoopParts(Struct, frozen=True, kw_only=True):
     """How long consumers usually run, and how many records to take."""
     out: Out
     """Where what they send leaves."""
-    sieve: Callable[[Delivery], bool]
-    """Returns True for a record that it dealt with itself; called in the thread that
+    sieve: Callable[[list[Delivery]], list[Delivery]]
+    """Returns what it leaves to consumers of what was taken; called in the thread that
     takes."""
     name: str = "worker"
     """Of its threads, with a number behind."""

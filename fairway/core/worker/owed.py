@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from fairway.core.bus.operations import Busy
 
 __all__ = ["BUSY_EVERY", "Owed"]
@@ -10,29 +12,22 @@ BUSY_EVERY = 10.0
 """Seconds between two signs of life; hosts wait three times as long."""
 
 
-class Owed:
-    """The events of one record while they are consumed.
+class Owed(Struct, eq=False):
+    """The events of one record while they are consumed."""
 
-    Args:
-        order: of the last of them.
-        now: when their consumption began, in seconds of a steady clock.
-        deadline: until when the host waits without a sign of life.
-    """
-
-    __slots__ = ("_due", "order", "reply_channel")
-
-    def __init__(
-        self, reply_channel: str, order: int, *, now: float, deadline: float
-    ) -> None:
-        self.reply_channel = reply_channel
-        self.order = order
-        # A record that waited long is short of time from its start.
-        latest = deadline - 2 * BUSY_EVERY
-        self._due = (now if now < latest else latest) + BUSY_EVERY
+    reply_channel: str
+    order: int
+    """Of the last of them."""
+    since: float
+    """When the host was told last, in seconds of a steady clock; at first, when their
+    consumption began."""
+    deadline: float
+    """Until when the host waits without a sign of life."""
 
     def busy(self, now: float) -> Busy | None:
         """Return the sign of life that is due, if one is."""
-        if now < self._due:
+        # A record that waited long is short of time from its start.
+        if now < self.since + BUSY_EVERY and now < self.deadline - BUSY_EVERY:
             return None
-        self._due = now + BUSY_EVERY
+        self.since, self.deadline = now, now + 3 * BUSY_EVERY
         return Busy(self.reply_channel, self.order)

@@ -38,7 +38,7 @@ class Pace:
         Args:
             kind: any number that stands for what the message asks for.
         """
-        seconds = min(seconds, _CUT)
+        seconds = seconds if seconds < _CUT else _CUT
         self.mean += (seconds - self.mean) * _WEIGHT
         usual, kind = self._usual, kind % _KINDS
         # Down at once, up slowly: waiting for the interpreter makes nobody long.
@@ -51,14 +51,6 @@ class Pace:
         What they need at least, rather: see `add`.
         """
         return self._usual[kind % _KINDS]
-
-    def is_long(self, kind: int) -> bool:
-        """Return whether consumers of this kind usually run for long."""
-        return self._usual[kind % _KINDS] > SHORT
-
-    def is_short(self, kind: int) -> bool:
-        """Return whether consumers of this kind have run, and usually are short."""
-        return 0.0 < self._usual[kind % _KINDS] <= SHORT
 
     def limit(self, idle: int) -> int:
         """Return how many messages to take while `idle` threads wait for one.

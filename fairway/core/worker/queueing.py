@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from fairway.core.bus.layer import Delivery
 from fairway.core.worker.loop import Consume, Loop, LoopParts
+from fairway.core.worker.pace import SHORT
 
 __all__ = ["QueueLoop"]
 
@@ -26,9 +27,9 @@ class QueueLoop(Loop):
         try:
             while not self._stopping.is_set():
                 idle = len(self._threads) - len(self._busy)
-                for delivery in self._receiver.take(self._pace.limit(idle)):
-                    if not self._sieve(delivery):
-                        self._queue.put(delivery)
+                taken = self._receiver.take(self._pace.limit(idle))
+                for delivery in self._sieve(taken):
+                    self._queue.put(delivery)
                 self._wait_for_room()
         finally:
             self._dismiss()
@@ -62,7 +63,7 @@ class QueueLoop(Loop):
         for _ in self._threads:
             self._queue.put(None)
 
-    def _begins(self, kind: int) -> None:
+    def _begins(self, usual: float) -> None:
         # A ready reply does not wait for a consumer that is usually long.
-        if self._pace.is_long(kind):
+        if usual > SHORT:
             self._out.flush()

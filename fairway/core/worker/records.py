@@ -47,7 +47,7 @@ _NO_ORDER = -1
 """The order in a `Done` that only brings the state of a peer without order."""
 
 
-def _unwatched(kind: int) -> None:
+def _unwatched(usual: float) -> None:
     """Nobody but this thread has anything to do when a consumer begins."""
 
 
@@ -64,7 +64,7 @@ class RecordRunner:
         self._out = out
         self._owed: Owed | None = None
         self._asker: object = None
-        self._ended = 0.0
+        self._began = 0.0
 
     def consume(self, delivery: Delivery, begins: Begins = _unwatched) -> None:
         """Consume a record and get ready what its consumers sent.
@@ -74,22 +74,21 @@ class RecordRunner:
         now = time.monotonic()
         if delivery.deadline <= now:
             self.abandon(delivery, Drop.EXPIRED)
-        else:
-            if delivery.sent is not None:
-                waited = now - delivery.sent
-                self._messages.waits.add((delivery.channel,), waited)
-            if now - self._ended > _LONG_IDLE:
-                databases.close_old()
-            try:
-                if not (contents := self._contents(delivery)):
-                    return
-                if isinstance(delivery.body, record.Event):
-                    self._consume_events(delivery, contents, now, begins)
-                else:
-                    self._consume_message(delivery, contents[0], begins)
-            finally:
-                databases.close_old()
-                self._ended = time.monotonic()
+            return
+        if delivery.sent is not None:
+            self._messages.waits.add((delivery.channel,), now - delivery.sent)
+        if now - self._began > _LONG_IDLE:
+            databases.close_old()
+        self._began = now
+        try:
+            if not (contents := self._contents(delivery)):
+                return
+            if isinstance(delivery.body, record.Event):
+                self._consume_events(delivery, contents, now, begins)
+            else:
+                self._consume_message(delivery, contents[0], begins)
+        finally:
+            databases.close_old()
 
     def abandon(self, delivery: Delivery, reason: Drop) -> None:
         """Give up a record; its host hears so with the next flush."""
@@ -170,7 +169,7 @@ class RecordRunner:
         body = delivery.body
         assert isinstance(body, record.Event)
         peer = contents[0]["reply_channel"]
-        owed = Owed(peer, body.order, now=now, deadline=delivery.deadline)
+        owed = Owed(peer, body.order, now, delivery.deadline)
         self._owed = owed
         if (busy := owed.busy(now)) is not None:
             self._out.add([busy])
@@ -203,7 +202,8 @@ class RecordRunner:
             # One that expires before a `Done` would keep its peer waiting.
             if expiry >= CONTROL_EXPIRY:
                 answer = Answer(peer, last.content, order, state, expiry)
-                return [*operations[:-1], answer]
+                operations[-1] = answer
+                return operations
         return [*operations, Done(peer, order, state)]
 
     def _put_back(

@@ -23,11 +23,12 @@ from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import Router
 from fairway.core.content import Content, encode_content
 from fairway.core.drops import Drop
+from fairway.core.logs import consumed
 from fairway.core.plugin.loading import Plugins
 from fairway.core.plugin.spec import ProtocolSpec
 from fairway.core.timings import Timings
 from fairway.core.worker.loop import Begins
-from fairway.core.worker.pace import Pace
+from fairway.core.worker.pace import SHORT, Pace
 from fairway.core.worker.turns import Turns
 from fairway.core.worker.unrouted import answer_unrouted, is_worth_a_word
 
@@ -40,11 +41,11 @@ log = logging.getLogger("fairway.worker")
 
 
 class MessageRunner:
-    """Finds and runs consumers; many threads may share one.
+    """Finds and runs the consumers of one thread.
 
     Args:
-        pace: is told how long consumers run.
-        turns: taken by those that may run for long.
+        pace: is told how long consumers run; threads share it.
+        turns: taken by those that may run for long; threads share it.
     """
 
     def __init__(
@@ -63,6 +64,12 @@ class MessageRunner:
         self._router = router
         self._plugins = plugins
         self._specs = {name: p.spec for name, p in plugins.protocols.items()}
+        self._farewells = {
+            event.channel
+            for spec in self._specs.values()
+            for event in spec.events
+            if spec.peers == "owned" and event.channel.endswith(".disconnect")
+        }
         self._pace = pace
         self._turns = turns or Turns(None)
         self._tells_start = plugins.listens("fairway_consumer_started")
@@ -77,8 +84,12 @@ class MessageRunner:
         Raises:
             ConsumeLater: the consumer wants it put back, and that may be done.
         """
-        with Outbox(self.layer, message.channel, message.content) as outbox:
+        outbox = Outbox(message.channel, message.content, self.layer)
+        token = consumed.set(outbox)
+        try:
             return self._run(message, begins, outbox)
+        finally:
+            consumed.reset(token)
 
     def _run(self, message: Message, begins: Begins, outbox: Outbox) -> list[Operation]:
         matched = self._router.match(message)
@@ -91,10 +102,11 @@ class MessageRunner:
             self._notify("fairway_consumer_started", message)
         error: Exception | None = None
         kind = hash((id(consumer), str(message.content.get("path"))))
-        begins(kind)
+        usual = self._pace.usual(kind)
+        begins(usual)
         started = time.monotonic()
         try:
-            if self._pace.is_short(kind):
+            if 0.0 < usual <= SHORT:
                 operations = self._consume(consumer, message, outbox)
             else:
                 with self._turns:
@@ -144,12 +156,13 @@ class MessageRunner:
     ) -> list[Operation]:
         outbox.holds = True
         try:
-            result = consumer(message, **message.kwargs)
+            kwargs = message.kwargs
+            result = consumer(message, **kwargs) if kwargs else consumer(message)
             if result is not None and inspect.isawaitable(result):
                 # Its synchronous parts, such as the ORM, run in this thread.
                 async_to_sync(_completed)(result)
             message.save()
-            if message.channel.endswith(".disconnect") and self._is_owned(message):
+            if message.channel in self._farewells:
                 message.forget_peer()
         finally:
             outbox.holds = False
@@ -185,10 +198,6 @@ class MessageRunner:
         if content is None or reply_channel is None:
             return []
         return [Send(reply_channel, encode_content(content))]
-
-    def _is_owned(self, message: Message) -> bool:
-        spec = self._spec(message)
-        return spec is not None and spec.peers == "owned"
 
     def _spec(self, message: Message) -> ProtocolSpec | None:
         return self._specs.get(message.protocol or "")

@@ -74,12 +74,13 @@ class Worker:
         self._out = Out(layer)
         pace = Pace()
         turns = Turns(long_interval)
-        messages = MessageRunner(layer, router, plugins, pace, turns=turns)
-        self.timings = messages.timings
-        self.waits = messages.waits
-        self._runners = [
-            RecordRunner(messages, self._out) for _ in range(threads + loop.SPARE)
+        messages = [
+            MessageRunner(layer, router, plugins, pace, turns=turns)
+            for _ in range(threads + loop.SPARE)
         ]
+        self.timings = [one.timings for one in messages]
+        self.waits = [one.waits for one in messages]
+        self._runners = [RecordRunner(one, self._out) for one in messages]
         self._canary = Canary()
         self._canary_channel = layer.new_channel(f"{encode_local(self.name)}?")
         self._receiver = layer.receiver([*self.channels, self._canary_channel])
@@ -89,7 +90,7 @@ class Worker:
                 crew=self._runners,
                 pace=pace,
                 out=self._out,
-                sieve=self._is_canary,
+                sieve=self._sieve,
                 name=self.name,
             )
         )
@@ -191,8 +192,9 @@ class Worker:
             self._runners[0].abandon(delivery, Drop.FAILED)
         self._out.close()
 
-    def _is_canary(self, delivery: Delivery) -> bool:
-        if delivery.channel != self._canary_channel:
-            return False
-        self._canary.heard()
-        return True
+    def _sieve(self, taken: list[Delivery]) -> list[Delivery]:
+        canary = self._canary_channel
+        rest = [delivery for delivery in taken if delivery.channel != canary]
+        if len(rest) < len(taken):
+            self._canary.heard()
+        return rest

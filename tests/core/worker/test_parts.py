@@ -24,7 +24,7 @@ from fairway.core.drops import Drop
 from fairway.core.worker.canary import EVERY, PATIENCE, Canary, Step
 from fairway.core.worker.flush import Out
 from fairway.core.worker.owed import BUSY_EVERY, Owed
-from fairway.core.worker.pace import HORIZON, MOST, Pace
+from fairway.core.worker.pace import HORIZON, MOST, SHORT, Pace
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_who_waited_for_the_interpreter_is_not_taken_for_long() -> None:
     pace = Pace()
     for _ in range(500):
         pace.add(7, 0.003)
-    assert pace.is_long(7)
+    assert pace.usual(7) > SHORT
 
     pace.add(7, 0.0001)
     pace.add(7, 0.003)
 
-    assert not pace.is_long(7)
-    assert not pace.is_long(8)
+    assert 0 < pace.usual(7) < SHORT
+    assert pace.usual(8) == 0
 
 
 def test_an_unknown_pace_is_taken_for_long() -> None:
@@ -96,7 +96,7 @@ def test_a_canary_says_nothing_while_all_threads_are_busy() -> None:
 
 
 def test_a_long_consumer_gives_signs_of_life() -> None:
-    owed = Owed("host!1", 4, now=100, deadline=130)
+    owed = Owed("host!1", 4, since=100, deadline=130)
 
     due = [now for now in range(100, 145) if owed.busy(now)]
 
@@ -104,7 +104,7 @@ def test_a_long_consumer_gives_signs_of_life() -> None:
 
 
 def test_a_record_that_waited_long_is_short_of_time_from_its_start() -> None:
-    owed = Owed("host!1", 4, now=125, deadline=130)
+    owed = Owed("host!1", 4, since=125, deadline=130)
 
     assert owed.busy(125) is not None
     assert owed.busy(126) is None

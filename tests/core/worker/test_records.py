@@ -56,7 +56,7 @@ class Bench:
         self.layer.writes.clear()
         return delivery
 
-    def consume(self, delivery: Delivery, begins: Begins = lambda kind: None) -> None:
+    def consume(self, delivery: Delivery, begins: Begins = lambda usual: None) -> None:
         """Consume a record as a loop does, and flush."""
         self.runner.consume(delivery, begins)
         self.out.flush()

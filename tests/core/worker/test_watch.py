@@ -45,7 +45,7 @@ class Bench:
                 crew=[],
                 pace=Pace(),
                 out=out,
-                sieve=lambda delivery: False,
+                sieve=lambda taken: taken,
             )
         )
         self.watch = Watch(

@@ -10,6 +10,7 @@ import pytest
 
 from fairway.core.bus.channels import Channel, Outbox
 from fairway.core.content import Content
+from fairway.core.logs import consumed
 from fairway.plugins.http.credit import ClientLeft, ClientStalled, Credit
 from fairway.plugins.http.request import FairwayRequest
 from fairway.plugins.http.stream import ResponseStream
@@ -69,10 +70,12 @@ def test_a_stream_sends_each_part_and_then_its_end(host: Host) -> None:
 def test_what_a_view_sent_does_not_wait_for_the_end_of_its_stream(host: Host) -> None:
     message = host.message()
     request = FairwayRequest(message)
-    with Outbox(host.layer, message.channel, message.content) as outbox:
-        outbox.holds = True
-        Channel("told").send({"text": "a stream begins"})
-        ResponseStream(request, {"status": 200, "headers": []}).write(b"part")
+    outbox = Outbox(message.channel, message.content, host.layer, holds=True)
+
+    token = consumed.set(outbox)
+    Channel("told").send({"text": "a stream begins"})
+    ResponseStream(request, {"status": 200, "headers": []}).write(b"part")
+    consumed.reset(token)
 
     told, reply = host.layer.receiver(["told"]).take(1, 0), host.reply()
     assert [one.content() for one in told] == [{"text": "a stream begins"}]
