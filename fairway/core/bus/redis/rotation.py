@@ -9,8 +9,6 @@ from fairway.core.bus.redis.scripts import GATHER
 
 __all__ = ["Rotation"]
 
-_ELSEWHERE = 1 / 8
-"""Of a take, what stays free for other queues than the first that holds something."""
 _SHORTEST_WAIT = 0.001
 """Below that BLMPOP would wait forever."""
 
@@ -19,8 +17,9 @@ class Rotation:
     """The queues of one receiver, in the order in which they were served last.
 
     A take is a BLMPOP, and an LMPOP in the same write that begins at the other end of
-    the queues. So what that finds says whether several are busy; for as long as this is
-    so, the script that takes from all of them goes along at once.
+    the queues. So what that finds says whether several are busy; then the script takes
+    from all of them what is left of the take, and for as long as this is so it goes
+    along at once. It begins with the queues that were not served for longest.
 
     Args:
         names: the queues by their keys.
@@ -32,25 +31,28 @@ class Rotation:
     def __init__(self, names: Mapping[str, str], bell: str, usual_wait: float) -> None:
         self.crowded = False
         """Whether several queues were busy when the last take ended."""
+        self._flooded = False
         self._names = dict(names)
         self._bell = bell
         self._usual_wait = usual_wait
-        self._from_the_end = tuple(reversed(self._names))
-        self._packed: dict[tuple[int, bool], list[Command]] = {}
+        self._order = tuple(self._names)
+        self._packed: dict[tuple[int, bool, bool], list[Command]] = {}
 
     def pops(self, limit: int, wait: float) -> list[Command]:
         """Return the commands of a take that waits so many seconds."""
         if wait != self._usual_wait:
             return self._pops(limit, wait)
-        packed = self._packed.get((limit, self.crowded))
+        state = limit, self.crowded, self._flooded
+        packed = self._packed.get(state)
         if packed is None:
             packed = [pack([command]) for command in self._pops(limit, wait)]
-            self._packed[limit, self.crowded] = packed
+            self._packed[state] = packed
         return packed
 
     def gather(self, limit: int) -> Command:
         """Return the command that takes from all queues and does not wait."""
-        return GATHER(self._from_the_end, limit)
+        # The pop in front of it began with the first one.
+        return GATHER((*self._order[1:], self._order[0]), limit)
 
     def name_of(self, where: int | bytes) -> tuple[str, str] | None:
         """Return the key and the queue that an answer names, None for the bell.
@@ -58,38 +60,54 @@ class Rotation:
         Args:
             where: a key, or the place of one among what `gather` was sent.
         """
-        key = self._from_the_end[where] if isinstance(where, int) else where.decode()
+        if isinstance(where, int):
+            key = self._order[(where + 1) % len(self._order)]
+        else:
+            key = where.decode()
         name = self._names.get(key)
         return None if name is None else (key, name)
 
-    def served(self, keys: Collection[str]) -> None:
-        """Put those at the end that were taken from."""
+    def served(self, keys: Collection[str], *, much: bool) -> None:
+        """Put those at the end that were taken from.
+
+        Args:
+            much: whether at least half of what a take may bring came.
+        """
         self.crowded = len(keys) > 1
-        if keys and (self.crowded or self._from_the_end[0] not in keys):
+        self._flooded = much and not self.crowded
+        if keys and (self.crowded or self._order[-1] not in keys):
             for key in keys:
                 self._names[key] = self._names.pop(key)
-            self._from_the_end = tuple(reversed(self._names))
+            self._order = tuple(self._names)
             self._packed.clear()
 
     def _pops(self, limit: int, wait: float) -> list[Command]:
-        commands: list[Command] = []
-        first = 0
+        order, size = self._order, len(self._order)
+        gathers = self.crowded or wait < _SHORTEST_WAIT
+        first, last = 1, limit - 1
+        if not gathers:
+            first, last = _shares(limit, size, flooded=self._flooded)
+        pop: Command = ("LMPOP", size, *order, "LEFT", "COUNT", first)
         if wait >= _SHORTEST_WAIT:
-            first = 1 if self.crowded else _first_share(limit, len(self._names))
-            keys = (self._bell, *self._names)
-            tail = ("LEFT", "COUNT", first)
-            commands.append(("BLMPOP", f"{wait:.3f}", len(keys), *keys, *tail))
-        if limit > first:
-            if self.crowded or not first:
-                commands.append(self.gather(limit - first))
-            else:
-                # From the other end: the queue that BLMPOP took from comes last.
-                keys = self._from_the_end
-                tail = ("LEFT", "COUNT", limit - first)
-                commands.append(("LMPOP", len(keys), *keys, *tail))
-        return commands
+            keys = (self._bell, *order)
+            pop = ("BLMPOP", f"{wait:.3f}", len(keys), *keys, "LEFT", "COUNT", first)
+        if not last:
+            return [pop]
+        if gathers:
+            return [pop, self.gather(last)]
+        return [pop, ("LMPOP", size, *reversed(order), "LEFT", "COUNT", last)]
 
 
-def _first_share(limit: int, queues: int) -> int:
-    """Return how much of a take may come from the first queue that holds something."""
-    return limit - min(queues - 1, max(1, int(limit * _ELSEWHERE))) if limit > 1 else 1
+def _shares(limit: int, queues: int, *, flooded: bool) -> tuple[int, int]:
+    """Return what a take may bring of the first queue that holds something, and of
+    the last one.
+
+    Either may be flooded; what it brings leaves room for one of each other queue. When
+    it is known to be the last one, next to nothing of it does.
+    """
+    if limit == 1 or queues == 1:
+        return limit, 0
+    room = limit - queues
+    if flooded or room < max(1, limit // 4):
+        return limit - 1, 1
+    return min(limit - limit // 2, room), min(limit // 2, room)
