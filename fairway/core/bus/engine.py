@@ -84,18 +84,22 @@ class Engine:
 
     def take(self, channels: Sequence[str], limit: int, now: float) -> list[Delivery]:
         """Take up to `limit` entries, one of each channel in turn."""
-        ready = [name for name in channels if self.has(name, now)]
+        ready = self.ready(channels, now)
         if len(ready) == 1:
             return self._take_one(ready[0], limit, now)
         taken: list[Delivery] = []
         while ready and len(taken) < limit:
             served = ready[: limit - len(taken)]
             taken += [self._pop(name) for name in served]
-            ready = [name for name in served if self.has(name, now)]
+            ready = self.ready(served, now)
         return taken
 
-    def has(self, name: str, now: float) -> bool:
-        """Return whether something waits on a queue that has not expired."""
+    def ready(self, channels: Sequence[str], now: float) -> list[str]:
+        """Return the queues on which something waits that has not expired."""
+        queues = self._queues  # most of those that a worker listens to are empty
+        return [name for name in channels if name in queues and self._has(name, now)]
+
+    def _has(self, name: str, now: float) -> bool:
         queue = self._queues.get(name)
         if queue is None:
             return False
@@ -136,7 +140,7 @@ class Engine:
 
     def statistics(self, channel: str, now: float) -> ChannelStatistics:
         """Return the state of a channel."""
-        if not self.has(channel, now):
+        if not self._has(channel, now):
             return ChannelStatistics(0, None)
         entries = self._queues[channel].entries
         sent = entries[0].sent

@@ -134,13 +134,13 @@ class MemoryLayer(ChannelLayer):
         """Drop a receiver that closed; the lock must be held."""
         self._receivers.discard(receiver)
 
-    def pass_on(self, channels: Iterable[str], now: float) -> None:
+    def pass_on(self, channels: Sequence[str], now: float) -> None:
         """Ring for what waits on channels; the lock must be held.
 
         Whoever was rung calls this when it leaves something behind: it may have taken
         from another channel than the one it was rung for, and nobody else was told.
         """
-        self._ring(name for name in channels if self.engine.has(name, now))
+        self._ring(self.engine.ready(channels, now))
 
     def count_dropped(self) -> None:
         """Count what the engine dropped; without the lock, because it writes a log."""
