@@ -42,7 +42,8 @@ def in_envelope(
         encoded = encode_content(content, limit, shared=first)
         peer.fresh, peer.head = False, None
     else:
-        encoded = join(envelope_of(peer, protocol), encode_content(content, limit))
+        envelope = peer.envelope or envelope_of(peer, protocol)
+        encoded = join(envelope, encode_content(content, limit))
     return with_state(encoded, peer.state) if peer.state else encoded
 
 

@@ -117,10 +117,10 @@ class DatagramProtocol(BaseProtocol[ConfigT]):
             else:
                 steps = self._mapping.unproved(data, now)
                 first = steps[0] if steps else None
-                if isinstance(first, Challenge):
+                if type(first) is Challenge:
                     self._challenge(key, len(data), first, now)
                     return
-                if isinstance(first, Prove):
+                if type(first) is Prove:
                     self._check(first.cookie, address, now)
                     proved = True
             if peer is None:

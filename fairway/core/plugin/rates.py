@@ -42,24 +42,25 @@ class AddressRates:
     def take(self, host: str, now: float) -> bool:
         """Count one; return whether it is within both rates."""
         address, network = places_of(host)
+        addresses, networks = self._addresses, self._networks
         limit = now + _BURST
-        used = self._addresses.get(address, now)
+        used = addresses.get(address, now)
         by_address = (used if used > now else now) + self._address_step
         if by_address > limit:
             return False
-        used = self._networks.get(network, now)
+        used = networks.get(network, now)
         by_network = (used if used > now else now) + self._network_step
         if by_network > limit:
             return False
-        self._keep(self._addresses, address, by_address)
-        self._keep(self._networks, network, by_network)
+        addresses[address] = by_address
+        addresses.move_to_end(address)
+        networks[network] = by_network
+        networks.move_to_end(network)
+        if len(addresses) > self._most:
+            addresses.popitem(last=False)
+        if len(networks) > self._most:
+            networks.popitem(last=False)
         return True
-
-    def _keep(self, table: OrderedDict[str, float], place: str, used: float) -> None:
-        table[place] = used
-        table.move_to_end(place)
-        if len(table) > self._most:
-            table.popitem(last=False)
 
 
 def places_of(host: str) -> tuple[str, str]:

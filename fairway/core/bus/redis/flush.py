@@ -13,7 +13,7 @@ from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, put, put_group
 from fairway.core.bus.layer import LayerPolicy
 from fairway.core.bus.operations import Operation, Outcome
-from fairway.core.bus.record import Body, Kind, pack_body, pack_header
+from fairway.core.bus.record import Kind, pack_body, pack_header
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
 from fairway.core.bus.redis.lease import promise
@@ -187,7 +187,7 @@ class Flush:
             self._note(index, Outcome.UNAVAILABLE)
             return
         kind, body, life = put_group(send, self._policy)
-        record = self._pack(kind, body, life)
+        record = self._header(kind, life) + pack_body(body)
         for name in mailboxes:
             mailbox = name.decode()
             lease = self._keys.lease(mailbox)
@@ -200,16 +200,15 @@ class Flush:
     def _put(self, index: int, operation: Operation) -> None:
         """Append the record of an operation to its queue."""
         queue, kind, body, life = put(operation, self._policy)
-        self._append(index, queue, self._pack(kind, body, life), life)
+        # Most records of a flush have one of few headers.
+        header = self._headers.get((kind, life)) or self._header(kind, life)
+        self._append(index, queue, header + pack_body(body), life)
 
-    def _pack(self, kind: Kind, body: Body, life: float) -> bytes:
-        """Write a record; most of a flush have one of few headers."""
-        header = self._headers.get((kind, life))
-        if header is None:
-            version = self._policy.version
-            header = pack_header(kind, self._now, life=life, version=version)
-            self._headers[kind, life] = header
-        return header + pack_body(body)
+    def _header(self, kind: Kind, life: float) -> bytes:
+        version = self._policy.version
+        header = pack_header(kind, self._now, life=life, version=version)
+        self._headers[kind, life] = header
+        return header
 
     def _append(
         self,
