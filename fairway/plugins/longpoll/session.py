@@ -83,6 +83,7 @@ class Session:
         "id",
         "is_dirty",
         "peer",
+        "token",
     )
 
     def __init__(self, all_: Sessions, asking: Way) -> None:
@@ -101,6 +102,8 @@ class Session:
         self._path = ""
         self.is_dirty = False
         self.id = self.client = ""
+        self.token = ""
+        """What stands for it, once it was accepted."""
         self.peer: Peer | None = None
 
     # What the client asks for.
@@ -356,8 +359,9 @@ class Session:
     def _accept(self) -> None:
         config = self._all.config
         self._wait(self._all.absent)
+        self.token = self._all.token(self)
         body = wire.answer(
-            token=self._all.token(self),
+            token=self.token,
             poll=config.poll_timeout,
             idle=config.idle_timeout,
         )

@@ -85,10 +85,13 @@ def test_a_token_is_good_for_its_address_and_key_only() -> None:
     token = tokens.issue(address, Secret("key"))
 
     assert tokens.verify(token, Secret("key")) == address
+    assert tokens.session_of(token) == address.session
+    assert tokens.is_same(token, token)
     assert tokens.verify(token, Secret("other")) is None
     for at in range(len(token)):
         changed = token[:at] + chr(ord(token[at]) ^ 1) + token[at + 1 :]
         assert tokens.verify(changed, Secret("key")) is None
+        assert not tokens.is_same(changed, token)
 
 
 def test_an_outbox_gives_again_what_was_not_acknowledged() -> None:
