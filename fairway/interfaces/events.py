@@ -273,8 +273,8 @@ class Events:
     def _append(
         self, peer: LocalPeer, order: PeerOrder, channel: str, content: Content
     ) -> None:
-        numbered = {**content, "order": order.number}
-        payload = encode_content(numbered, self._max_content)
+        own = {"order": order.number}
+        payload = encode_content(content, self._max_content, shared=own)
         number = order.pass_by()
         if number is not None:
             self._put(peer, order, Batch(channel, (payload,), (content,), number))
