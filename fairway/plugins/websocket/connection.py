@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
 from fairway.kit import (
     Content,
     Deadline,
@@ -44,42 +42,19 @@ from fairway.plugins.websocket.frames import (
     PING,
     PONG,
     TEXT,
+    Frames,
     build_close,
-    build_deflated,
     build_frame,
 )
 from fairway.plugins.websocket.mapping import RECEIVE, WebSocketMapping
 from fairway.plugins.websocket.spec import WebSocketConfig
 
-__all__ = ["Connection", "Frames"]
+__all__ = ["Connection"]
 
 _CUT = 8192
 """Bytes that are read before the host's word, that it is enough, is looked at."""
 
 access = logging.getLogger("fairway.access")
-
-
-class Frames(Struct):
-    """The frames of one message, built when first wanted: one for each compression."""
-
-    message: SendText | SendBytes
-    built: dict[int, bytes] = {}
-
-    def get(self, deflate: int) -> bytes:
-        """Return the frame for connections of these window bits, 0 for plain."""
-        frame = self.built.get(deflate)
-        if frame is None:
-            message = self.message
-            if isinstance(message, SendText):
-                opcode, payload = TEXT, message.text.encode()
-            else:
-                opcode, payload = BINARY, message.data
-            if deflate:
-                frame = build_deflated(opcode, payload, deflate)
-            else:
-                frame = build_frame(opcode, payload)
-            self.built[deflate] = frame
-        return frame
 
 
 class Connection:
@@ -284,8 +259,10 @@ class Connection:
         match step:
             case Emit(channel=channel, content=content):
                 self._emit(channel, content)
-            case SendText() | SendBytes():
-                self.send(Frames(step))
+            case SendText(text=text):
+                self.send(Frames(TEXT, text.encode()))
+            case SendBytes(data=data):
+                self.send(Frames(BINARY, data))
             case SendPong(payload=payload):
                 self._pong(payload)
             case SendPing():

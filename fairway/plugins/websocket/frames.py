@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from fairway.plugins.websocket.deflate import compress
 
 __all__ = [
@@ -11,8 +13,8 @@ __all__ = [
     "PING",
     "PONG",
     "TEXT",
+    "Frames",
     "build_close",
-    "build_deflated",
     "build_frame",
     "is_close_code",
 ]
@@ -47,16 +49,28 @@ def build_frame(opcode: int, payload: bytes, *, compressed: bool = False) -> byt
     return bytes((first, 127)) + size.to_bytes(8) + payload
 
 
-def build_deflated(opcode: int, payload: bytes, deflate: int) -> bytes:
-    """Build the frame of a message, compressed where that is worth it.
+class Frames(Struct):
+    """The frames of one message, built when first wanted: one for each compression."""
 
-    Args:
-        deflate: window bits of permessage-deflate. No context is taken over, so that
-            every client of the same bits may get the same frame.
-    """
-    if len(payload) < _WORTH_DEFLATING:
-        return build_frame(opcode, payload)
-    return build_frame(opcode, compress(payload, deflate), compressed=True)
+    opcode: int
+    payload: bytes
+    built: dict[int, bytes] = {}
+
+    def get(self, deflate: int) -> bytes:
+        """Return the frame for connections of these window bits, 0 for plain.
+
+        No context is taken over, so that all of the same bits may get the same frame.
+        """
+        frame = self.built.get(deflate)
+        if frame is None:
+            payload = self.payload
+            if deflate and len(payload) >= _WORTH_DEFLATING:
+                compressed = compress(payload, deflate)
+                frame = build_frame(self.opcode, compressed, compressed=True)
+            else:
+                frame = build_frame(self.opcode, payload)
+            self.built[deflate] = frame
+        return frame
 
 
 def build_close(code: int | None, reason: str) -> bytes:

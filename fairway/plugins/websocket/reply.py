@@ -8,7 +8,13 @@ from msgspec import Struct
 
 from fairway.kit import Content, LocalProtocolError
 from fairway.plugins.websocket.events import Close, SendBytes, SendText
-from fairway.plugins.websocket.frames import MAX_REASON_BYTES, is_close_code
+from fairway.plugins.websocket.frames import (
+    BINARY,
+    MAX_REASON_BYTES,
+    TEXT,
+    Frames,
+    is_close_code,
+)
 
 __all__ = ["Reply", "plain_message", "read_reply"]
 
@@ -28,7 +34,7 @@ class Reply(Struct, frozen=True):
     body: bytes | None
 
 
-def plain_message(content: Content) -> SendText | SendBytes | None:
+def plain_message(content: Content) -> Frames | None:
     """Return the message that is all of a reply, None when there is more to it.
 
     What every open connection does with such a reply is the same, so that a frame may
@@ -37,9 +43,9 @@ def plain_message(content: Content) -> SendText | SendBytes | None:
     if len(content) == 1:
         text, data = content.get("text"), content.get("bytes")
         if isinstance(text, str):
-            return SendText(text)
+            return Frames(TEXT, text.encode())
         if isinstance(data, bytes):
-            return SendBytes(data)
+            return Frames(BINARY, data)
     return None
 
 

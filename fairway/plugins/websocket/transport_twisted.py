@@ -15,7 +15,7 @@ from fairway.kit import (
     Peer,
     Refusal,
 )
-from fairway.plugins.websocket.connection import Connection, Frames
+from fairway.plugins.websocket.connection import Connection
 from fairway.plugins.websocket.engine import load_engine
 from fairway.plugins.websocket.reply import plain_message
 from fairway.plugins.websocket.spec import WebSocketConfig
@@ -50,8 +50,7 @@ class WebSocketProtocol(BaseProtocol[WebSocketConfig]):
 
     def deliver(self, peers: Sequence[Peer], content: Content) -> None:
         """Send a reply; the frame of a message for many is built once."""
-        message = plain_message(content)
-        frames = None if message is None else Frames(message)
+        frames = plain_message(content)
         # A message for many came by a group.
         may_skip = self.config.slow_client == "skip" and len(peers) > 1
         for peer in peers:
