@@ -20,7 +20,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+
+from msgspec import Struct
 
 from fairway.core.bus.layer import Delivery
 from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
@@ -31,6 +32,15 @@ __all__ = ["CrewLoop"]
 
 _PATIENCE = HORIZON / 2
 """Seconds after which the heir takes over from a leader that consumes."""
+
+
+class _Term(Struct, eq=False):
+    """The time for which a thread leads, until it resigns or is deposed."""
+
+    leader: Consume
+    started: float = 0.0
+    """When the consumer began that it runs; 0 for none. Nobody but its leader sets it,
+    so that needs no lock: who was deposed has a term of its own."""
 
 
 class CrewLoop(Loop):
@@ -45,11 +55,10 @@ class CrewLoop(Loop):
         self._takes_over = len(parts.crew) > 1 + self.SPARE
         # The leader's own; whoever becomes the leader goes on with it.
         self._batch: deque[Delivery] = deque()
-        # Guards the four below. Who leads, and whether its consumer has ended, is one
-        # decision: otherwise two might lead.
+        # Guards the three below. Who was deposed may consume once more before it looks;
+        # before it takes, it looks under the mutex: otherwise two might take.
         self._mutex = threading.Lock()
-        self._leader: Consume | None = None
-        self._started = 0.0
+        self._term: _Term | None = None
         self._followers = 0
         self._alarm = self.ALARM()
         # Followers queue up for it; who has it is the heir.
@@ -63,12 +72,12 @@ class CrewLoop(Loop):
             pass
 
     def _serve(self, me: Consume) -> None:
-        self._follow(me)
-        while self._lead(me):
-            self._follow(me)
+        while self._lead(self._follow(me)):
+            pass
 
     def _retire(self, me: Consume) -> None:
-        self._resign(me)
+        if (term := self._term) is not None and term.leader is me:
+            self._resign(term)
         super()._retire(me)
 
     def _has_room(self) -> bool:
@@ -83,65 +92,73 @@ class CrewLoop(Loop):
 
     # Following.
 
-    def _follow(self, me: Consume) -> None:
+    def _follow(self, me: Consume) -> _Term:
         """Wait until this thread leads."""
         with self._mutex:
             self._followers += 1
         self._tell_room()
         with self._heirship:
-            while not self._succeeds(me):
+            while (mine := self._succeed(me)) is None:
                 self._alarm.wait()
-                started = self._started
-                if not started:
+                if (term := self._term) is None or not (started := term.started):
                     continue
                 self._out.flush()
-                if self._is_late(started) and self._succeeds(me, started):
+                if self._is_late(term, started) and (
+                    mine := self._succeed(me, term, started)
+                ):
                     break
+        return mine
 
-    def _is_late(self, started: float) -> bool:
+    def _is_late(self, term: _Term, started: float) -> bool:
         """Return whether to take over; if it is too early, have the alarm say when."""
         if not self._takes_over:
             return False
         with self._mutex:
             end = started + _PATIENCE
             late = time.monotonic() >= end
-            if not late and self._started == started:
+            if not late and self._term is term and term.started == started:
                 self._alarm.set(end)
         return late
 
-    def _succeeds(self, me: Consume, started: float | None = None) -> bool:
-        """Become the leader if there is none, or it has consumed since `started`."""
+    def _succeed(
+        self, me: Consume, late: _Term | None = None, started: float = 0.0
+    ) -> _Term | None:
+        """Lead if nobody does, or if who is late has consumed since `started`."""
         with self._mutex:
-            if self._leader is not None and (
-                started is None or self._started != started
+            if (term := self._term) is not None and (
+                term is not late or term.started != started
             ):
-                return False
-            self._leader = me
-            self._started = 0.0
+                return None
             self._followers -= 1
-            return True
+            self._term = mine = _Term(me)
+            return mine
 
     # Leading.
 
-    def _lead(self, me: Consume) -> bool:
+    def _lead(self, term: _Term) -> bool:
         """Take and consume; returns whether to follow another, False at the end."""
-        begins = partial(self._begins, me)
-        while True:
+        me = term.leader
+
+        def begins(usual: float) -> None:
+            self._begins(term, usual)
+
+        while self._term is term:
             try:
                 delivery = self._batch.popleft()
             except IndexError:
-                if not self._take():
+                if self._still_leads(term) and not self._take():
                     return False
                 continue
             me.consume(delivery, begins)
-            with self._mutex:
-                leads = self._leader is me
-                self._started = 0.0 if leads else self._started
-            if not leads:
-                self._out.flush()
-                return True
+            term.started = 0.0
             if time.monotonic() > self._out.since + HORIZON:
                 self._out.flush()
+        self._out.flush()
+        return True
+
+    def _still_leads(self, term: _Term) -> bool:
+        with self._mutex:
+            return self._term is term
 
     def _take(self) -> bool:
         """Send what is ready and fill the batch; returns False at the end of taking."""
@@ -158,27 +175,24 @@ class CrewLoop(Loop):
             self._out.flush()
         return not stopping
 
-    def _begins(self, me: Consume, usual: float) -> None:
+    def _begins(self, term: _Term, usual: float) -> None:
         """A consumer is about to run; called by the thread that will run it."""
         if usual > SHORT and self._takes_over and self._followers > 1:
-            self._resign(me)
+            self._resign(term)
         now, due = time.monotonic(), self._out.since + HORIZON
-        if usual > SHORT or self._leader is not me or now + 2 * usual > due:
+        if usual > SHORT or self._term is not term or now + 2 * usual > due:
             # A ready reply does not wait for this one. A flush is no running time.
             self._out.flush()
             now, due = time.monotonic(), math.inf
-        with self._mutex:
-            if self._leader is not me:
-                return
-            self._started = now
-            if self._alarm.at < now + _PATIENCE:
-                self._alarm.set(min(due, now + HORIZON))
+        term.started = now
+        if self._alarm.at < now + _PATIENCE:
+            with self._mutex:
+                if self._term is term:
+                    self._alarm.set(min(due, now + HORIZON))
 
-    def _resign(self, me: Consume) -> None:
+    def _resign(self, term: _Term) -> None:
         """Leave the lead to the heir, unless another one has it already."""
         with self._mutex:
-            if self._leader is not me:
-                return
-            self._leader = None
-            self._started = 0.0
-            self._alarm.set(time.monotonic())
+            if self._term is term:
+                self._term = None
+                self._alarm.set(time.monotonic())
