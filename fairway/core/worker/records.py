@@ -10,6 +10,7 @@ import sys
 import time
 
 from fairway.core.bus import record
+from fairway.core.bus.channels import known_channel
 from fairway.core.bus.layer import Delivery
 from fairway.core.bus.operations import (
     CONTROL_EXPIRY,
@@ -175,8 +176,10 @@ class RecordRunner:
             self._out.add([busy])
             self._out.flush()
         state = PeerState(body.state)
+        reply_channel = known_channel(peer, self._layer)
         for index, content in enumerate(contents):
             message = Message(content, delivery.channel, self._layer, state)
+            message.reply_channel = reply_channel
             if "headers" in content:
                 state.cookie = session_cookie(content)
             try:

@@ -101,7 +101,8 @@ class MessageRunner:
         if self._tells_start:
             self._notify("fairway_consumer_started", message)
         error: Exception | None = None
-        kind = hash((id(consumer), str(message.content.get("path"))))
+        who = id(consumer)
+        kind = hash((who, str(message.content.get("path"))))
         usual = self._pace.usual(kind)
         begins(usual)
         started = time.monotonic()
@@ -121,7 +122,7 @@ class MessageRunner:
         finally:
             took = time.monotonic() - started
             self._pace.add(kind, took)
-            name = self._names.get(id(consumer)) or self._name_of(consumer)
+            name = self._names.get(who) or self._name_of(consumer)
             self.timings.add((message.channel, name), took)
         if self._tells_finish:
             self._notify("fairway_consumer_finished", message, error=error)
