@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -172,6 +173,62 @@ def test_what_could_not_be_published_is_left_to_another_server() -> None:
     asyncio.run(run())
 
     assert host.returned == [("mqtt:kitchen", {"text": "x"})]
+
+
+def sockets() -> set[str]:
+    """Return the sockets of this process."""
+    folder = Path("/proc/self/fd")
+    links = {link.readlink().name for link in folder.iterdir() if link.is_symlink()}
+    return {name for name in links if name.startswith("socket:")}
+
+
+def stop_early(
+    port: int, turns: int, act: Callable[[RecordingHost], Awaitable[None]]
+) -> None:
+    """Start the plugin, let `act` use it, stop it some turns of the loop later."""
+    loaded, host = load(port=port), RecordingHost()
+
+    async def run() -> None:
+        made = import_path(loaded.spec.transports["twisted"])
+        protocol = host.serve(made, loaded.config, loaded.spec)
+        await protocol.start()
+        await act(host)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await protocol.stop(0.5)
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    asyncio.run(run())
+
+
+def test_it_stops_at_any_moment_while_its_connection_breaks() -> None:
+    before = sockets()
+    with running_broker() as broker:
+
+        async def end(host: RecordingHost) -> None:
+            await connected(host)
+            broker.end()
+
+        # From before the loop reads of the end until it waits to connect again.
+        for turns in range(2, 10):
+            stop_early(broker.port, turns, end)
+            broker.start()
+
+    assert sockets() == before
+
+
+def test_it_stops_at_any_moment_while_it_connects(broker: Broker) -> None:
+    before = sockets()
+
+    beginning: list[asyncio.Task[None]] = []
+
+    async def begin(host: RecordingHost) -> None:
+        beginning.append(asyncio.create_task(host.settle()))
+
+    for turns in (*range(2, 10), 20, 50, 100, 200, 400):
+        stop_early(broker.port, turns, begin)
+
+    assert sockets() == before
 
 
 def test_no_more_replies_are_taken_than_wait_for_the_broker(broker: Broker) -> None:

@@ -1,8 +1,10 @@
 """The connection to the broker, and the messages on it."""
 
 import asyncio
+import math
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import aiomqtt
 
@@ -14,6 +16,8 @@ _PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _MOST_REPLIES = 256
 """Replies that wait here; the others wait on the bus."""
+_ENDLESS = math.inf
+"""A timeout of aiomqtt would hide a cancellation that comes with an answer."""
 _LONGEST_NAME = 150
 """Characters of a device's name in a channel's name."""
 
@@ -29,7 +33,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         self._outbox = asyncio.Queue[tuple[kit.Peer, str, kit.Content]]()
         self._client: aiomqtt.Client | None = None
         self._task: asyncio.Task[None] | None = None
-        self._told = False
+        self._told = self._stopping = False
         self._heard = self._said = 0
 
     async def start(self) -> None:
@@ -69,6 +73,7 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
                 await self._inbox.join()
         except (TimeoutError, aiomqtt.MqttError) as error:
             self.host.log.warning("the broker let us wait at the end: %r", error)
+        self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=grace)
@@ -81,28 +86,30 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
     async def _run(self) -> None:
         self._task = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(self.config.concurrency):
+            hands = [
                 tasks.create_task(self._hand_on())
+                for _ in range(self.config.concurrency)
+            ]
             pause = _PAUSE
             while True:
                 if await self._serve():
                     pause = _PAUSE
+                # A connection that breaks while this is cancelled hides that.
+                if self._stopping:
+                    break
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            for hand in hands:
+                hand.cancel()
 
     async def _serve(self) -> bool:
         """Connect and stay until the connection breaks; return whether it worked."""
         try:
-            async with self._connection() as client, asyncio.TaskGroup() as tasks:
-                await client.subscribe(
-                    [(name, self.config.qos) for name in self._filters]
-                )
-                self.host.log.info("connected to %s", self.config.host)
-                self._client, self._told = client, False
-                self.host.hold_replies(True)
-                tasks.create_task(self._fetch(client))
-                for _ in range(self.config.concurrency):
-                    tasks.create_task(self._publish(client))
+            client = await self._connect()
+            try:
+                await self._converse(client)
+            finally:
+                await client.__aexit__(None, None, None)
         except* aiomqtt.MqttError as errors:
             if not self._told:
                 self.host.log.warning("no broker: %s", errors.exceptions[0])
@@ -111,6 +118,31 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             self.host.hold_replies(False)
             was, self._client = self._client, None
         return was is not None
+
+    async def _connect(self) -> aiomqtt.Client:
+        """Return a connected client; its `__aexit__` is to be called."""
+        client = self._connection()
+        connecting = asyncio.create_task(client.__aenter__())
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # Half a connection would stay open.
+            with suppress(aiomqtt.MqttError):
+                await connecting
+                await client.__aexit__(None, None, None)
+            raise
+
+    async def _converse(self, client: aiomqtt.Client) -> None:
+        """Carry messages both ways until the connection breaks."""
+        filters = [(name, self.config.qos) for name in self._filters]
+        async with asyncio.TaskGroup() as tasks:
+            await client.subscribe(filters, timeout=_ENDLESS)
+            self.host.log.info("connected to %s", self.config.host)
+            self._client, self._told = client, False
+            self.host.hold_replies(True)
+            tasks.create_task(self._fetch(client))
+            for _ in range(self.config.concurrency):
+                tasks.create_task(self._publish(client))
 
     def _connection(self) -> aiomqtt.Client:
         config = self.config
@@ -155,9 +187,8 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             peer, topic, content = await self._outbox.get()
             qos = content.get("qos", self.config.qos)
             try:
-                await client.publish(
-                    topic, topics.payload(content), qos, content.get("retain", False)
-                )
+                payload, retain = topics.payload(content), content.get("retain", False)
+                await client.publish(topic, payload, qos, retain, timeout=_ENDLESS)
                 self._said += 1
             except aiomqtt.MqttError:
                 self.host.drop(kit.Drop.UNKNOWN, peer, topic)
