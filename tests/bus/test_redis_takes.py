@@ -75,3 +75,14 @@ def test_one_busy_channel_fills_takes_without_a_script(
 
     assert [len(receiver.take(LIMIT, 1)) for _ in range(10)] == [LIMIT] * 10
     assert scripts(fresh_redis) == before
+
+
+@pytest.mark.parametrize("limit", [26, 64])
+def test_a_flood_soon_fills_takes_among_many_channels(
+    layer: RedisLayer, limit: int
+) -> None:
+    receiver = layer.receiver(["flooded", *QUIET[: 3 * limit // 4 - 2]])
+    layer.apply(FLOOD)
+
+    assert limit // 2 - 2 <= len(receiver.take(limit, 1)) < limit
+    assert [len(receiver.take(limit, 1)) for _ in range(5)] == [limit] * 5

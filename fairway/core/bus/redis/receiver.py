@@ -228,7 +228,7 @@ class RedisReceiver(Receiver):
             deadline = time.monotonic() + _DEAD
             gathered = link.exchange([self._rotation.gather(room)], deadline)
             served |= self._read(link, checked(gathered, link.failure))
-        self._rotation.served(served, much=2 * len(self._surplus) >= limit)
+        self._rotation.served(served, much=4 * len(self._surplus) >= limit)
 
     def _read(self, link: Link, answers: list[Answer]) -> set[str]:
         """Read the records in answers and return the keys of their lists.

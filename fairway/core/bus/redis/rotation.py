@@ -71,7 +71,7 @@ class Rotation:
         """Put those at the end that were taken from.
 
         Args:
-            much: whether at least half of what a take may bring came.
+            much: whether at least a quarter of what a take may bring came.
         """
         self.crowded = len(keys) > 1
         self._flooded = much and not self.crowded
