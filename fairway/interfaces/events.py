@@ -312,7 +312,7 @@ class Events:
             self._release(peer, order)
         elif not peer.open:
             self._forget(peer)
-        if peer.held & HoldReason.WAITING:
+        if peer.held and peer.held & HoldReason.WAITING:
             limits = self._limits
             few = 2 * order.waiting < limits.held_events
             if few and 2 * order.size < limits.held_bytes:

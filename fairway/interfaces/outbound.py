@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import Struct
 
 from fairway.core.bus.layer import LayerPort
-from fairway.core.bus.operations import Outcome, Send
+from fairway.core.bus.operations import ACCEPTED, Outcome, Send
 from fairway.core.content import Content
 from fairway.core.plugin.host import Refusal
 from fairway.interfaces.peers import HoldReason, LocalPeer
@@ -66,7 +66,7 @@ class Post(Struct, eq=False):
     def __call__(self, outcome: Outcome) -> None:
         """Take what became of it; the object itself spares a closure per event."""
         # Asked first, because an enumeration's members are hashed in Python.
-        why = None if outcome is Outcome.ACCEPTED else NOT_TAKEN.get(outcome)
+        why = None if outcome is ACCEPTED else NOT_TAKEN.get(outcome)
         if why is None:
             if self.peer is not None:
                 self.peer.sent = self.operation.order

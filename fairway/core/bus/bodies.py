@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 _FIRST_CONTROL = int(Kind.ADD)
+# Looked up once; `operations.ACCEPTED` says why.
+_MESSAGE, _EVENT, _ANSWER, _DONE = Kind.MESSAGE, Kind.EVENT, Kind.ANSWER, Kind.DONE
 
 
 def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, float]:
@@ -43,10 +45,10 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
         content = Raw(operation.content)
         if operation.events is None:
             message = record.Message(local, content)
-            return mailbox + mark, Kind.MESSAGE, message, expiry
+            return mailbox + mark, _MESSAGE, message, expiry
         events = [Raw(event) for event in operation.events]
         event = record.Event(content, events, operation.order, operation.state)
-        return mailbox + mark, Kind.EVENT, event, expiry
+        return mailbox + mark, _EVENT, event, expiry
     if type(operation) is op.Answer:
         channel, expiry = operation.reply_channel, operation.expiry
         mailbox, mark, local = channel.partition("!")
@@ -54,11 +56,11 @@ def put(operation: Operation, policy: LayerPolicy) -> tuple[str, Kind, Body, flo
             expiry = policy.expiry(channel)
         content = Raw(operation.content)
         answer = record.Answer(local, content, operation.order, operation.state)
-        return mailbox + mark, Kind.ANSWER, answer, expiry
+        return mailbox + mark, _ANSWER, answer, expiry
     if type(operation) is op.Done:
         mailbox, mark, local = operation.reply_channel.partition("!")
         done = record.Done(local, operation.order, operation.state)
-        return mailbox + mark, Kind.DONE, done, CONTROL_EXPIRY
+        return mailbox + mark, _DONE, done, CONTROL_EXPIRY
     return *_put_control(operation), CONTROL_EXPIRY
 
 

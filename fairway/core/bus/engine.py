@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, is_control, put, put_group
 from fairway.core.bus.layer import ChannelStatistics, Delivery, LayerPolicy
-from fairway.core.bus.operations import Outcome
+from fairway.core.bus.operations import ACCEPTED, Outcome
 from fairway.core.drops import Drop
 from fairway.core.names import local_of, owner_of
 
@@ -186,7 +186,7 @@ class Engine:
         queue.entries.append(entry)
         queue.size += size
         self.touched[name] = None
-        return Outcome.ACCEPTED
+        return ACCEPTED
 
     def _change(self, operation: op.Operation, now: float) -> Outcome:
         match operation:
@@ -201,7 +201,7 @@ class Engine:
 
     def _group_send(self, send: op.GroupSend, now: float) -> Outcome:
         if (group := self._groups.get(send.group)) is None:
-            return Outcome.ACCEPTED
+            return ACCEPTED
         self._reap(group, now)
         kind, body, expiry = put_group(send, self.policy)
         until, size = now + expiry, len(send.content)
@@ -214,16 +214,16 @@ class Engine:
                 plain = op.Send(channel, send.content, expiry)
                 if self._put(plain, now) is Outcome.FULL:
                     self.dropped.append((channel, Drop.FULL, 1))
-        return Outcome.ACCEPTED
+        return ACCEPTED
 
     def _group_add(self, add: op.GroupAdd, now: float) -> Outcome:
         mailbox = owner_of(add.channel)
         if not mailbox:
             group = self._groups.setdefault(add.group, _Group())
             group.plain[add.channel] = now + self.policy.group_expiry
-            return Outcome.ACCEPTED
+            return ACCEPTED
         outcome = self._put(add, now)
-        if outcome is Outcome.ACCEPTED:
+        if outcome is ACCEPTED:
             group = self._groups.setdefault(add.group, _Group())
             group.mailboxes.setdefault(mailbox, set()).add(local_of(add.channel))
             if self._leases.get(mailbox, 0.0) <= now:
@@ -232,9 +232,9 @@ class Engine:
 
     def _group_discard(self, discard: op.GroupDiscard, now: float) -> Outcome:
         if (group := self._groups.get(discard.group)) is None:
-            return Outcome.ACCEPTED
+            return ACCEPTED
         mailbox, local = owner_of(discard.channel), local_of(discard.channel)
-        outcome = Outcome.ACCEPTED
+        outcome = ACCEPTED
         if not mailbox:
             group.plain.pop(discard.channel, None)
         elif local in (locals_ := group.mailboxes.get(mailbox, set())):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from fairway.core.content import Encoded
 
 __all__ = [
+    "ACCEPTED",
     "CONTROL_EXPIRY",
     "REPLY_LOST",
     "Answer",
@@ -44,6 +45,11 @@ class Outcome(Enum):
     """The layer cannot be reached; never written, may be tried again."""
     UNKNOWN = "unknown"
     """Written without an answer; counts as done, must not be repeated."""
+
+
+ACCEPTED = Outcome.ACCEPTED
+"""The same for hot paths: before Python 3.12 it takes longer to look up a member of an
+enumeration than to call a function."""
 
 
 class Send(Struct, frozen=True, gc=False):

@@ -105,6 +105,10 @@ class _State(Enum):
     ENDED = "ended"
 
 
+# Asked for each message: before Python 3.12 a look at a member costs more than a call.
+_OPEN = _State.OPEN
+
+
 class WebSocketMapping:
     """One connection, from its request on.
 
@@ -156,7 +160,7 @@ class WebSocketMapping:
 
         None where there is more to it, or another thing: that `received` says.
         """
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             if isinstance(event, TextReceived):
                 return {"text": event.text}
             if isinstance(event, BytesReceived):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fairway.core.bus import operations as op
 from fairway.core.bus.bodies import capacity_of, put, put_group
 from fairway.core.bus.layer import LayerPolicy
-from fairway.core.bus.operations import Operation, Outcome
+from fairway.core.bus.operations import ACCEPTED, Operation, Outcome
 from fairway.core.bus.record import Kind, pack_body, pack_header
 from fairway.core.bus.redis.clock import ServerClock
 from fairway.core.bus.redis.keys import Keys
@@ -142,7 +142,7 @@ class Flush:
                 outcome = self._outcome(answer)
                 for owner in push.owners:
                     self._note(owner, outcome)
-        return [outcome or Outcome.ACCEPTED for outcome in self._outcomes]
+        return [outcome or ACCEPTED for outcome in self._outcomes]
 
     def _adding(self, add: op.GroupAdd) -> list[Command]:
         keys, mailbox = self._keys, owner_of(add.channel)
@@ -174,7 +174,7 @@ class Flush:
                 told = bool(owner_of(channel))
             case _:
                 told = False
-        if told and self._outcomes[index] is Outcome.ACCEPTED:
+        if told and self._outcomes[index] is ACCEPTED:
             self._put(index, operation)
 
     def _fan_out(
@@ -251,7 +251,7 @@ class Flush:
         if not lapsed and not left_out:
             # Without groups each operation has this one step: nothing to join it to.
             for owner in push.owners if self._asked else ():
-                self._note(owner, Outcome.ACCEPTED)
+                self._note(owner, ACCEPTED)
             return
         refused = set(left_out)
         for position, owner in enumerate(push.owners):
@@ -263,7 +263,7 @@ class Flush:
                 full = False
             if lapsed and isinstance(operation, op.GroupSend):
                 self._reap(operation.group, push.queue[:-1])
-            self._note(owner, Outcome.FULL if full else Outcome.ACCEPTED)
+            self._note(owner, Outcome.FULL if full else ACCEPTED)
 
     def _reap(self, group: str, mailbox: str) -> None:
         keys = [self._keys.group(group), self._keys.members(group, mailbox)]
@@ -278,14 +278,14 @@ class Flush:
             self.refusal = explain(answer)
             self.outdated = self.outdated or is_outdated(answer)
             return Outcome.UNAVAILABLE if is_refusal(answer) else Outcome.UNKNOWN
-        return Outcome.ACCEPTED
+        return ACCEPTED
 
     def _note(self, index: int, outcome: Outcome) -> None:
         """Join the outcome of one step of an operation to those of its other steps."""
         before = self._outcomes[index]
         if before is None or before is outcome:
             self._outcomes[index] = outcome
-        elif {before, outcome} == {Outcome.ACCEPTED, Outcome.FULL}:
+        elif {before, outcome} == {ACCEPTED, Outcome.FULL}:
             self._outcomes[index] = Outcome.FULL
         else:
             # Part of it was carried out, so it must not be repeated.
