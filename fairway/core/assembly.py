@@ -23,6 +23,7 @@ from fairway.core.bus.layer import ChannelLayer, LayerPolicy
 from fairway.core.bus.record import READABLE, VERSION
 from fairway.core.consumer.routing import Router
 from fairway.core.exceptions import ConfigurationError, FairwayError, nearest
+from fairway.core.names import stem_of
 from fairway.core.plugin.hookspecs import hookimpl
 from fairway.core.plugin.host import Site
 from fairway.core.plugin.loading import Plugins, import_path
@@ -42,6 +43,8 @@ USER_CAPACITY = 100
 EXPIRY = 60.0
 ORDERED_EXPIRY = 30.0
 """Seconds for events of ordered peers: as long as a killed worker may delay a peer."""
+_MOST_STEMS = 4_096
+"""Names whose patterns are remembered."""
 DEBUG_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 """What Django allows while DEBUG is on and ALLOWED_HOSTS is empty."""
 
@@ -179,24 +182,26 @@ def make_policy(settings: Settings, plugins: Plugins) -> LayerPolicy:
     capacities = _compile(settings.capacities)
     expiries = _compile(settings.expiries)
 
-    @lru_cache(maxsize=10_000)
-    def capacity(channel: str) -> int:
-        default = declared.get(channel, (USER_CAPACITY, "none"))[0]
-        return int(_first(capacities, channel, default))
+    @lru_cache(maxsize=_MOST_STEMS)
+    def capacity_by_stem(stem: str) -> int:
+        default = declared.get(stem, (USER_CAPACITY, "none"))[0]
+        return int(_first(capacities, stem, default))
 
-    # Without patterns there is nothing to remember, and each client has a channel.
     ordered = {name for name, (_, ordering) in declared.items() if ordering == "peer"}
 
     def declared_expiry(channel: str) -> float:
         return ORDERED_EXPIRY if channel in ordered else EXPIRY
 
-    @lru_cache(maxsize=10_000)
-    def expiry(channel: str) -> float:
-        return _first(expiries, channel, declared_expiry(channel))
+    @lru_cache(maxsize=_MOST_STEMS)
+    def expiry_by_stem(stem: str) -> float:
+        return _first(expiries, stem, declared_expiry(stem))
 
+    # Each client has a channel: what is kept is what those of one kind share.
     return LayerPolicy(
-        capacity=capacity,
-        expiry=expiry if expiries else declared_expiry,
+        capacity=lambda channel: capacity_by_stem(stem_of(channel)),
+        expiry=(lambda channel: expiry_by_stem(stem_of(channel)))
+        if expiries
+        else declared_expiry,
         max_content=settings.max_content,
         version=settings.bus_version or VERSION,
     )

@@ -23,6 +23,7 @@ __all__ = [
     "mailbox_of",
     "owner_of",
     "shared_channel",
+    "stem_of",
 ]
 
 MAX_NAME_LENGTH = 199
@@ -43,10 +44,10 @@ def check_channel(name: str) -> str:
     Raises:
         InvalidName: naming the offending character.
     """
-    # Each client of a mailbox has a channel: only the mailboxes' names repeat.
+    # Channels of one reader come and go; only what stands left of the mark repeats.
     if type(name) is str and len(name) <= MAX_NAME_LENGTH:
-        mailbox, _, local = name.partition("!")
-        if local.isalnum() and local.isascii() and _is_plain(mailbox):
+        stem, _, local = name.partition("!" if "!" in name else "?")
+        if local.isalnum() and local.isascii() and _is_plain(stem):
             return name
     return _check_any_channel(name)
 
@@ -57,7 +58,7 @@ def _is_plain(name: str) -> bool:
 
 
 # Names repeat (one per route or group), so the answer is kept.
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _check_any_channel(name: str) -> str:
     _check_length(name)
     if _CHANNEL.fullmatch(name):
@@ -75,7 +76,7 @@ def _check_any_channel(name: str) -> str:
     )
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def check_group(name: str) -> str:
     """Return `name` when it is a group's name.
 
@@ -117,6 +118,12 @@ def local_of(channel: str) -> str:
     """Return what stands right of `!` or `?`, or an empty string."""
     _, mark, local = channel.partition("!" if "!" in channel else "?")
     return local if mark else ""
+
+
+def stem_of(channel: str) -> str:
+    """Return a name up to its `!` or `?`, which the channels of one reader share."""
+    stem, mark, _ = channel.partition("!" if "!" in channel else "?")
+    return stem + mark
 
 
 def encode_local(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -60,6 +61,21 @@ def test_capacity_and_expiry_come_from_patterns_then_from_events() -> None:
     assert policy.expiry("websocket.receive") == assembly.ORDERED_EXPIRY
     assert policy.capacity("mine") == assembly.USER_CAPACITY
     assert policy.expiry("mine") == assembly.EXPIRY
+
+
+def test_what_holds_for_clients_that_come_and_go_is_not_kept_for_each() -> None:
+    policy = _assemble(EXPIRIES={"*": 3.0}, CAPACITIES={"http.credit*": 5}).layer.policy
+    policy.expiry("interface.abc!def")
+    policy.capacity("http.credit?abc")
+    tracemalloc.start()
+
+    for number in range(3_000):
+        assert policy.expiry(f"interface.abc!{number}") == 3.0
+        assert policy.capacity(f"http.credit?{number}") == 5
+
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 20_000
 
 
 def test_a_command_may_replace_values_of_a_section() -> None:

@@ -1,6 +1,7 @@
 """Names of channels and groups."""
 
 import string
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from fairway.core.names import (
     encode_local,
     local_of,
     mailbox_of,
+    stem_of,
 )
 
 ALPHABET = string.ascii_letters + string.digits + "._-"
@@ -109,3 +111,22 @@ def test_what_is_no_local_part_is_refused_by_name(text: str) -> None:
 def test_a_broken_escape_is_refused(local: str) -> None:
     with pytest.raises(InvalidName):
         decode_local(local)
+
+
+def test_channels_of_one_reader_share_a_stem() -> None:
+    assert stem_of("interface.abc!def") == "interface.abc!"
+    assert stem_of("http.credit?def") == "http.credit?"
+    assert stem_of("chat.receive") == "chat.receive"
+
+
+@pytest.mark.parametrize("mark", "!?")
+def test_names_of_clients_that_come_and_go_are_not_kept(mark: str) -> None:
+    check_channel(f"http.credit{mark}abc")
+    tracemalloc.start()
+
+    for number in range(3_000):
+        check_channel(f"http.credit{mark}{number}")
+
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 20_000
