@@ -95,6 +95,7 @@ class Wheel:
         for bucket in due:
             for timer in list(bucket):
                 if timer in bucket:  # else an earlier call cancelled it
+                    del bucket[timer]  # a circle, else
                     _call(timer)
         self._armed = None
         # Who asks for the past again and again must not keep the loop to itself.

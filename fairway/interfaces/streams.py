@@ -153,6 +153,7 @@ class BaseStream:
         self.closing = self._over = True
         if self._linger is not None:
             self._linger.cancel()
+            self._linger = None
         handler, self._handler = self._handler, None
         if handler is not None:
             try:

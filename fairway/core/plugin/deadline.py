@@ -8,7 +8,6 @@ from fairway.core.plugin.wire import Clock, Timer
 
 __all__ = ["Deadline"]
 
-_NEVER_AGAIN = float("-inf")
 _NOT_ARMED = float("inf")
 
 
@@ -49,7 +48,8 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        self._armed = _NEVER_AGAIN
+        # Both belong to who keeps this, which would be a circle for the collector.
+        self._next = self._call = _nothing
 
     def _passed(self) -> None:
         self._timer = None
@@ -58,3 +58,7 @@ class Deadline:
         if when is not None and when <= self._clock.now():
             self._call()
         self.update()
+
+
+def _nothing() -> None:
+    """Stand for a mapping that has gone."""

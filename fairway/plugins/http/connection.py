@@ -154,14 +154,18 @@ class HttpConnection:
                 self._upgraded.closed(reason)
             except Exception as error:
                 self._mount_failed("closed", error)
+            self._let_go()
             return
         exchange, self._exchange = self._exchange, None
         self.perform(self._mapping.closed(self.now()))
-        self._deadline.cancel()
-        self.outflow.discard()
+        self._let_go()
         self._protocol.forget(self)
         if exchange is not None:
             exchange.left()
+
+    def _let_go(self) -> None:
+        self._deadline.cancel()
+        self.outflow.end()
 
     # What the host says.
 

@@ -26,6 +26,14 @@ class _Owner(typing.Protocol):
         """What was to be kept is lost."""
 
 
+class _Nobody:
+    def has_room(self) -> None:
+        pass
+
+    def outflow_failed(self, reason: str) -> None:
+        pass
+
+
 class Outflow:
     """Writes to a stream, in order, at the client's speed.
 
@@ -56,7 +64,7 @@ class Outflow:
         *,
         memory: int = IN_MEMORY,
     ) -> None:
-        self._owner = owner
+        self._owner: _Owner = owner
         self._stream = stream
         self._spools = spools
         self._limit = limit
@@ -122,6 +130,11 @@ class Outflow:
         if self._spool is not None:
             self._spool.discard()
             self._spool = None
+
+    def end(self) -> None:
+        """The stream has ended: forget what is kept, and whom to tell of it."""
+        self.discard()
+        self._owner = _Nobody()
 
     def _refill(self) -> None:
         spool = self._spool

@@ -252,6 +252,7 @@ class Connection:
             if self._exchange is None and self._stream is None:
                 self._deadline.cancel()
                 self._gone(self)
+                self._peer = None
                 return
         self._deadline.update()
 

@@ -25,6 +25,7 @@ from tests.plugins.http.serving import (
     serving,
     settled,
 )
+from tests.support.garbage import without_collector
 from tests.support.loop import LoopThread
 from tests.support.waiting import wait_until
 
@@ -73,6 +74,23 @@ def test_httpx_gets_an_answer_and_keeps_the_connection(loop_thread: LoopThread) 
         assert event["scheme"] == "http"
         assert event["server"] == ["127.0.0.1", served.port]
         assert [b"x-a", b"1"] in event["headers"]
+
+
+def test_a_connection_that_ended_leaves_nothing_to_the_collector(
+    loop_thread: LoopThread,
+) -> None:
+    with serving(loop_thread) as served:
+
+        def visit() -> None:
+            with Client(served) as client:
+                client.get()
+                client.response()
+
+        visit()
+        with without_collector(least=5) as left:
+            for _ in range(10):
+                visit()
+            wait_until(lambda: not left())
 
 
 def test_each_request_is_a_peer_of_its_own(loop_thread: LoopThread) -> None:

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.support.garbage import without_collector
 from tests.support.loop import wait_until
 
 from .conftest import Bus, Served
@@ -380,3 +381,20 @@ def test_a_stopping_server_closes_with_1012(serve_sockets: Serve) -> None:
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
+
+
+def test_a_socket_that_ended_leaves_nothing_to_the_collector(
+    serve_sockets: Serve,
+) -> None:
+    served = serve_sockets(echo)
+
+    def visit() -> None:
+        with opened(served) as client:
+            client.send("hello")
+            assert client.recv(20) == "hello"
+
+    visit()
+    with without_collector(least=5) as left:
+        for _ in range(10):
+            visit()
+        wait_until(lambda: not left())
