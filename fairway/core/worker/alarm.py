@@ -25,7 +25,7 @@ class Alarm(typing.Protocol):
     """Goes off once each time that it was set; one thread waits for it."""
 
     at: float
-    """When it goes off or went off, in local time; 0 before the first time."""
+    """When it goes off, in local time; 0 before the first time and once it went off."""
 
     def set(self, at: float) -> None:
         """Have it go off at a local time, and not when it was set for before.
@@ -34,7 +34,10 @@ class Alarm(typing.Protocol):
         """
 
     def wait(self) -> None:
-        """Wait until it goes off; it may seem to when it did not."""
+        """Wait until it goes off; it may seem to when it did not.
+
+        Then `at` is 0, even if it was set just now: so look whether to set it again.
+        """
 
 
 class TimerAlarm:
@@ -66,6 +69,7 @@ class TimerAlarm:
     def wait(self) -> None:
         """See `Alarm`."""
         os.read(self._timer, 8)
+        self.at = 0.0
 
 
 class PollingAlarm:
@@ -73,20 +77,19 @@ class PollingAlarm:
 
     def __init__(self) -> None:
         self.at = 0.0
-        self._heard = 0.0
         self._bell: SimpleQueue[None] = SimpleQueue()
 
     def set(self, at: float) -> None:
         """See `Alarm`."""
         before, self.at = self.at, at
-        # Who sleeps until later, or has heard the last one, is to look again.
-        if at < before or before <= time.monotonic():
+        # Who sleeps until later, or until it is set, is to look again.
+        if at < before or not before:
             self._bell.put(None)
 
     def wait(self) -> None:
         """See `Alarm`."""
-        while (at := self.at) == self._heard or at > time.monotonic():
-            left = None if at == self._heard else max(0.0, at - time.monotonic())
+        while not (at := self.at) or at > time.monotonic():
+            left = max(0.0, at - time.monotonic()) if at else None
             with suppress(Empty):
                 self._bell.get(timeout=left)
-        self._heard = at
+        self.at = 0.0

@@ -185,6 +185,7 @@ class CrewLoop(Loop):
             self._out.flush()
             now, due = time.monotonic(), math.inf
         term.started = now
+        # Who heard the alarm before that has made it 0 before it looked, and waits on.
         if self._alarm.at < now + _PATIENCE:
             with self._mutex:
                 if self._term is term:

@@ -10,10 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from fairway.core.bus.layer import Delivery, LayerPolicy
+from fairway.core.bus.memory import MemoryLayer
+from fairway.core.bus.operations import Send
 from fairway.core.consumer.message import Message
 from fairway.core.consumer.routing import route
+from fairway.core.content import encode_content
 from fairway.core.worker.alarm import Alarm, PollingAlarm, TimerAlarm
 from fairway.core.worker.crew import CrewLoop
+from fairway.core.worker.flush import Out
+from fairway.core.worker.loop import Begins, LoopParts
+from fairway.core.worker.pace import Pace
 from tests.core.worker.conftest import Host, MakeWorker
 from tests.support.waiting import wait_until
 
@@ -77,6 +84,72 @@ def test_what_it_said_before_anybody_waited_is_heard(
         alarm.set(time.monotonic())
 
         watcher.submit(alarm.wait).result(20)
+
+
+def test_once_it_went_off_nothing_is_set(
+    alarm: Alarm, watcher: ThreadPoolExecutor
+) -> None:
+    alarm.set(time.monotonic())
+    watcher.submit(alarm.wait).result(20)
+
+    assert alarm.at == 0.0
+
+
+class HeldUp(float):
+    """A duration whose second look takes longer than the alarm."""
+
+    looks = 0
+
+    def __gt__(self, other: float) -> bool:
+        self.looks += 1
+        if self.looks == 2:
+            time.sleep(0.02)
+        return super().__gt__(other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_leader_that_is_held_up_as_its_consumer_begins_is_watched(
+    kind: type[Alarm],
+) -> None:
+    class Crew(CrewLoop):
+        ALARM = kind
+
+    came: list[str] = []
+    overtaken = threading.Event()
+
+    class Thread:
+        def consume(self, delivery: Delivery, begins: Begins) -> None:
+            begins(HeldUp(0.0001) if delivery.channel == "long" else 0.0001)
+            if delivery.channel == "long":
+                overtaken.wait(20)
+            came.append(delivery.channel)
+            if delivery.channel == "last":
+                overtaken.set()
+
+        def leave(self) -> None:
+            pass
+
+    layer, pace = MemoryLayer("memory://", LayerPolicy()), Pace()
+    pace.mean = 0.0001
+    channels = ["first", "long", "last"]
+    layer.apply([Send(channel, encode_content({})) for channel in channels])
+    loop = Crew(
+        LoopParts(
+            receiver=layer.receiver(channels),
+            crew=[Thread() for _ in range(4)],
+            pace=pace,
+            out=Out(layer),
+            sieve=lambda taken: taken,
+        )
+    )
+    receiving = threading.Thread(target=loop.receive)
+    receiving.start()
+    wait_until(lambda: len(came) == 3)
+    loop.stop()
+    receiving.join(20)
+
+    assert loop.drain(20) == []
+    assert came == ["first", "last", "long"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
