@@ -556,7 +556,7 @@ def test_a_receiver_hands_over_what_waits_in_a_mailbox_without_memory(
     receiver = layer.receiver(["host!"])
 
     with fresh_redis.without_memory():
-        assert numbers(take_all(receiver, 3)) == [0, 1, 2]
+        assert numbers(receiver.take(3, 0)) == [0, 1, 2]
 
 
 def test_a_loop_loads_scripts_that_were_forgotten(

@@ -165,12 +165,13 @@ class RedisReceiver(Receiver):
         except LinkDown as down:
             self._lose(down)
             self._pause(end)
-            return []
         except BaseException:
             # Half of an answer may have been read.
             self._drop_link()
             raise
-        self._backoff.reset()
+        else:
+            self._backoff.reset()
+        # Also what came beside an error: who was woken may never take again.
         return self._hand_over(limit)
 
     def _connect(self, end: float) -> Link:
