@@ -22,6 +22,8 @@ from tests.support.processes import free_port
 pytestmark = [pytest.mark.standard, pytest.mark.usefixtures("enabled")]
 
 UP, DOWN = "devices/kitchen/up", "devices/kitchen/down"
+CONNECT, PUBLISH, SUBSCRIBE = 0x10, 0x30, 0x80
+"""Kinds of packets, in their first byte."""
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +231,63 @@ def test_it_stops_at_any_moment_while_it_connects(broker: Broker) -> None:
         stop_early(broker.port, turns, begin)
 
     assert sockets() == before
+
+
+def play_with_breaks(
+    kinds: list[int], act: Callable[[RecordingHost, list[int]], Awaitable[None]]
+) -> RecordingHost:
+    """Play where the broker answers packets of these kinds until it cuts at the last.
+
+    Args:
+        act: is given what kinds of packets have come so far, of all connections.
+    """
+    host, came = RecordingHost(), list[int]()
+
+    async def accept(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        for kind in kinds:
+            packet = await reader.read(1000)
+            if not packet or packet[0] & 0xF0 != kind:  # the plugin leaves
+                break
+            came.append(kind)
+            if kind == CONNECT:
+                writer.write(b"\x20\x02\x00\x00")
+            elif kind != kinds[-1]:  # SUBSCRIBE
+                writer.write(b"\x90\x03" + packet[2:4] + b"\x01")
+        writer.close()
+
+    async def run() -> None:
+        async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+            loaded = load(port=server.sockets[0].getsockname()[1])
+            made = import_path(loaded.spec.transports["twisted"])
+            protocol = host.serve(made, loaded.config, loaded.spec)
+            await protocol.start()
+            await host.settle()
+            await act(host, came)
+            await protocol.stop(0.5)
+
+    asyncio.run(run())
+    return host
+
+
+def test_it_connects_again_where_its_connection_breaks_as_it_subscribes() -> None:
+    async def act(host: RecordingHost, came: list[int]) -> None:
+        await until(lambda: came.count(SUBSCRIBE) == 2)
+
+    play_with_breaks([CONNECT, SUBSCRIBE], act)
+
+
+def test_a_reply_that_was_on_its_way_as_the_connection_broke_is_counted() -> None:
+    async def act(host: RecordingHost, came: list[int]) -> None:
+        await until(lambda: host.reading_replies)
+        peer = host.open_peer(None, client="kitchen", key="kitchen")
+        host.deliver({"text": "x", "qos": 1}, peer)
+        await until(lambda: came.count(CONNECT) == 2)
+
+    host = play_with_breaks([CONNECT, SUBSCRIBE, PUBLISH], act)
+
+    assert [drop.reason for drop in host.drops] == [Drop.UNKNOWN]
 
 
 def test_no_more_replies_are_taken_than_wait_for_the_broker(broker: Broker) -> None:

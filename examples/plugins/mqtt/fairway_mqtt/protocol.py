@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 
 import aiomqtt
@@ -16,6 +16,8 @@ _PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _MOST_REPLIES = 256
 """Replies that wait here; the others wait on the bus."""
+_PATIENCE = 10.0
+"""Seconds in which the broker must answer."""
 _ENDLESS = math.inf
 """A timeout of aiomqtt would hide a cancellation that comes with an answer."""
 _LONGEST_NAME = 150
@@ -136,11 +138,12 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
         """Carry messages both ways until the connection breaks."""
         filters = [(name, self.config.qos) for name in self._filters]
         async with asyncio.TaskGroup() as tasks:
-            await client.subscribe(filters, timeout=_ENDLESS)
+            # First, because only who fetches is told that the connection broke.
+            tasks.create_task(self._fetch(client))
+            await _answered(client.subscribe(filters, timeout=_ENDLESS))
             self.host.log.info("connected to %s", self.config.host)
             self._client, self._told = client, False
             self.host.hold_replies(True)
-            tasks.create_task(self._fetch(client))
             for _ in range(self.config.concurrency):
                 tasks.create_task(self._publish(client))
 
@@ -188,9 +191,11 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             qos = content.get("qos", self.config.qos)
             try:
                 payload, retain = topics.payload(content), content.get("retain", False)
-                await client.publish(topic, payload, qos, retain, timeout=_ENDLESS)
+                await _answered(
+                    client.publish(topic, payload, qos, retain, timeout=_ENDLESS)
+                )
                 self._said += 1
-            except aiomqtt.MqttError:
+            except (aiomqtt.MqttError, asyncio.CancelledError):
                 self.host.drop(kit.Drop.UNKNOWN, peer, topic)
                 raise
             except (TypeError, ValueError) as error:
@@ -199,3 +204,16 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
                 self._outbox.task_done()
             if 2 * self._outbox.qsize() < _MOST_REPLIES:
                 self.host.hold_replies(True)
+
+
+async def _answered(call: Awaitable[object]) -> None:
+    """Wait until the broker has answered.
+
+    Raises:
+        MqttError: it did not in time.
+    """
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await call
+    except TimeoutError as error:
+        raise aiomqtt.MqttError("no answer in time") from error
