@@ -43,7 +43,7 @@ _PATIENCE = 10.0
 _PAUSE = 0.25
 """Seconds between two attempts, where something wants to be flushed so often."""
 _MOST_KEPT = 10_000
-"""Operations that may wait."""
+"""Operations that may wait, and as many that stand for what was given up."""
 _CLOSING = 5.0
 """Seconds that a write under way may last."""
 
@@ -174,13 +174,16 @@ class Out:
         """Keep what may wait, in front of what is kept; return what is given up."""
         now = time.monotonic()
         self._again = now + _PAUSE
-        count = sum(len(lot.operations) for lot in self._kept)
+        counts = [0, 0]  # of lots that are not final, and of those that are
+        for lot in self._kept:
+            counts[lot.final] += len(lot.operations)
         kept: list[_Lot] = []
         given_up: list[_Lot] = []
         for lot in lots:
             lot.until = lot.until or now + self._patience
-            count += len(lot.operations)
-            waits = self._patience and lot.until > now and count <= _MOST_KEPT
+            counts[lot.final] += len(lot.operations)
+            has_room = counts[lot.final] <= _MOST_KEPT
+            waits = self._patience and lot.until > now and has_room
             (kept if waits else given_up).append(lot)
         self._kept = kept + self._kept
         return given_up

@@ -162,6 +162,19 @@ def test_no_more_waits_than_there_is_room_for() -> None:
     assert layer.drops.counts() == {("b", Drop.UNAVAILABLE): 1}
 
 
+def test_the_host_hears_of_a_reply_for_which_there_was_no_room() -> None:
+    layer = Away()
+    out = Out(layer)
+    out.add([Send("a", CONTENT)] * 10_000)
+    out.add([Send("host!me", CONTENT)])
+    out.flush()
+    layer.outcome = None
+    out.close()
+
+    taken = layer.receiver(["host!"]).take(10, 0)
+    assert [each.body for each in taken] == [record.Lost("me", REPLY_LOST)]
+
+
 class Half(Away):
     """Has room for what goes elsewhere only, as memory comes and goes."""
 
