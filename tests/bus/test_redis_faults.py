@@ -550,13 +550,18 @@ def test_what_waits_in_a_mailbox_is_delivered_without_memory(
 
 
 def test_a_receiver_hands_over_what_waits_in_a_mailbox_without_memory(
-    fresh_redis: RedisServer, layer: RedisLayer
+    fresh_redis: RedisServer, layer: RedisLayer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    layer.apply([Send("host!me", content(number)) for number in range(3)])
+    layer.apply([Send("host!me", content(number)) for number in range(6)])
     receiver = layer.receiver(["host!"])
 
     with fresh_redis.without_memory():
         assert numbers(receiver.take(3, 0)) == [0, 1, 2]
+        assert numbers(receiver.take(3, 0)) == [3, 4, 5]
+    assert receiver.take(1, 0) == []
+
+    assert fresh_redis.execute("KEYS", "*l:{host}*")
+    assert outages(caplog) == (0, 0)
 
 
 def test_a_loop_loads_scripts_that_were_forgotten(

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from fairway.core.bus.redis.keys import Keys
-from fairway.core.bus.redis.resp import Answer, Command
+from fairway.core.bus.redis.resp import (
+    Answer,
+    Command,
+    ReplyError,
+    is_outdated,
+    is_refusal,
+)
 
-__all__ = ["PROVISIONAL_LEASE", "SLICE", "has_lapsed", "promise", "renew", "slice_of"]
+__all__ = [
+    "PROVISIONAL_LEASE",
+    "SLICE",
+    "has_lapsed",
+    "is_put_off",
+    "promise",
+    "renew",
+    "slice_of",
+]
 
 SLICE = 2.0
 """Seconds of one blocking call, so that a half-open connection swallows one batch."""
@@ -31,6 +45,18 @@ def has_lapsed(answer: Answer) -> bool:
     Then the mailbox may have been taken out of its groups.
     """
     return bool(answer != _OWNED.encode())
+
+
+def is_put_off(answer: Answer) -> bool:
+    """Read the answer to `renew`: it could not be written now, for want of memory, say.
+
+    All that waits in the mailbox can be taken even then.
+    """
+    return (
+        isinstance(answer, ReplyError)
+        and is_refusal(answer)
+        and not is_outdated(answer)
+    )
 
 
 def promise(keys: Keys, mailbox: str) -> Command:

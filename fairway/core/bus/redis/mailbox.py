@@ -14,7 +14,7 @@ from fairway.core.bus.layer import Mailbox, MailboxOwner
 from fairway.core.bus.record import GroupMessage
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.keys import Keys
-from fairway.core.bus.redis.lease import has_lapsed, renew, slice_of
+from fairway.core.bus.redis.lease import has_lapsed, is_put_off, renew, slice_of
 from fairway.core.bus.redis.line import Line
 from fairway.core.bus.redis.readers import introduce
 from fairway.core.bus.redis.remains import bury, count_buried
@@ -25,8 +25,6 @@ from fairway.core.bus.redis.resp import (
     Missing,
     ReplyError,
     explain,
-    is_outdated,
-    is_refusal,
     pack,
 )
 from fairway.core.bus.redis.upkeep import Ask, Upkeep
@@ -149,14 +147,12 @@ class RedisMailbox(Mailbox):
 
     def _renewed(self, answer: Answer) -> str | None:
         """Read what became of the lease; return why to listen elsewhere, if so."""
-        if not isinstance(answer, ReplyError):
-            if has_lapsed(answer):
-                self.upkeep.lapsed()
-        elif is_refusal(answer) and not is_outdated(answer):
-            # Without memory nothing is written, and all that waits can be taken.
+        if is_put_off(answer):
             self._leased = -math.inf
-        else:
+        elif isinstance(answer, ReplyError):
             return explain(answer)
+        elif has_lapsed(answer):
+            self.upkeep.lapsed()
         return None
 
     def _arrived(self, wire: Wire, records: list[bytes]) -> None:

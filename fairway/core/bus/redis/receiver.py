@@ -17,7 +17,7 @@ from fairway.core.bus.operations import Operation
 from fairway.core.bus.redis.bus import Bus
 from fairway.core.bus.redis.carrier import carry_out
 from fairway.core.bus.redis.keys import Keys
-from fairway.core.bus.redis.lease import SLICE, renew, slice_of
+from fairway.core.bus.redis.lease import SLICE, is_put_off, renew, slice_of
 from fairway.core.bus.redis.link import Link
 from fairway.core.bus.redis.outage import Backoff
 from fairway.core.bus.redis.pool import connect
@@ -62,6 +62,7 @@ class RedisReceiver(Receiver):
         self._asked = False
         self._asked_until = 0.0
         self._leased = -math.inf
+        self._renewing = 0
         self._surplus: deque[Delivery] = deque()
         self._backoff = Backoff()
         self._taking = threading.Lock()
@@ -197,7 +198,9 @@ class RedisReceiver(Receiver):
         wait = min(self._slice, end - now)
         self._asked = True
         self._asked_until = now + max(wait, 0.0)
-        return self._leases(link, now) + self._rotation.pops(limit, wait)
+        leases = self._leases(link, now)
+        self._renewing = len(leases)
+        return leases + self._rotation.pops(limit, wait)
 
     def _leases(self, link: Link, now: float) -> list[Command]:
         lease = self._bus.policy.mailbox_lease
@@ -223,7 +226,11 @@ class RedisReceiver(Receiver):
     def _receive(self, link: Link, answers: list[Answer], limit: int) -> None:
         """Read the answers to a take, and what it left in other queues."""
         self._asked = False
-        served = self._read(link, answers)
+        renewals, answers = answers[: self._renewing], answers[self._renewing :]
+        if any(map(is_put_off, renewals)):
+            self._leased = -math.inf
+            renewals = [answer for answer in renewals if not is_put_off(answer)]
+        served = self._read(link, renewals + answers)
         room = limit - len(self._surplus)
         if len(served) > 1 and room > 0 and not self._rotation.crowded:
             deadline = time.monotonic() + _DEAD
