@@ -1,7 +1,6 @@
 """The connection to the broker, and the messages on it."""
 
 import asyncio
-import math
 import random
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ _MOST_REPLIES = 256
 """Replies that wait here; the others wait on the bus."""
 _PATIENCE = 10.0
 """Seconds in which the broker must answer."""
-_ENDLESS = math.inf
+_ENDLESS = float("inf")
 """A timeout of aiomqtt would hide a cancellation that comes with an answer."""
 _LONGEST_NAME = 150
 """Characters of a device's name in a channel's name."""
@@ -88,21 +87,17 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
     async def _run(self) -> None:
         self._task = asyncio.current_task()
         async with asyncio.TaskGroup() as tasks:
-            hands = [
+            for _ in range(self.config.concurrency):
                 tasks.create_task(self._hand_on())
-                for _ in range(self.config.concurrency)
-            ]
             pause = _PAUSE
             while True:
                 if await self._serve():
                     pause = _PAUSE
                 # A connection that breaks while this is cancelled hides that.
                 if self._stopping:
-                    break
+                    raise asyncio.CancelledError
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            for hand in hands:
-                hand.cancel()
 
     async def _serve(self) -> bool:
         """Connect and stay until the connection breaks; return whether it worked."""
@@ -123,7 +118,15 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
 
     async def _connect(self) -> aiomqtt.Client:
         """Return a connected client; its `__aexit__` is to be called."""
-        client = self._connection()
+        config = self.config
+        client = aiomqtt.Client(
+            config.host,
+            config.port,
+            username=config.username,
+            password=config.password.reveal() if config.password else None,
+            tls_params=aiomqtt.TLSParameters() if config.tls else None,
+        )
+        client.pending_calls_threshold = 2 * config.concurrency
         connecting = asyncio.create_task(client.__aenter__())
         try:
             return await asyncio.shield(connecting)
@@ -146,18 +149,6 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             self.host.hold_replies(True)
             for _ in range(self.config.concurrency):
                 tasks.create_task(self._publish(client))
-
-    def _connection(self) -> aiomqtt.Client:
-        config = self.config
-        client = aiomqtt.Client(
-            config.host,
-            config.port,
-            username=config.username,
-            password=config.password.reveal() if config.password else None,
-            tls_params=aiomqtt.TLSParameters() if config.tls else None,
-        )
-        client.pending_calls_threshold = 2 * config.concurrency
-        return client
 
     async def _fetch(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -191,9 +182,8 @@ class MqttProtocol(kit.BaseProtocol[Mqtt]):
             qos = content.get("qos", self.config.qos)
             try:
                 payload, retain = topics.payload(content), content.get("retain", False)
-                await _answered(
-                    client.publish(topic, payload, qos, retain, timeout=_ENDLESS)
-                )
+                call = client.publish(topic, payload, qos, retain, timeout=_ENDLESS)
+                await _answered(call)
                 self._said += 1
             except (aiomqtt.MqttError, asyncio.CancelledError):
                 self.host.drop(kit.Drop.UNKNOWN, peer, topic)
