@@ -122,8 +122,7 @@ def local_of(channel: str) -> str:
 
 def stem_of(channel: str) -> str:
     """Return a name up to its `!` or `?`, which the channels of one reader share."""
-    stem, mark, _ = channel.partition("!" if "!" in channel else "?")
-    return stem + mark
+    return channel.removesuffix(local_of(channel))
 
 
 def encode_local(text: str) -> str:
